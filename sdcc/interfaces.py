@@ -1,0 +1,315 @@
+"""The contracts between the layers, and the values that cross them.
+
+Services know this module and never the archive or the index behind it; `sdcc.service`
+alone chooses the implementations. Nothing here performs I/O or knows Twisted's reactor.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from zope.interface import Attribute, Interface
+
+T = TypeVar("T")
+
+
+class RunInThread(Protocol):
+    """Runs a blocking call in a worker thread and gives an awaitable of its result.
+
+    The awaitable fires in the reactor's thread; the call's exception is raised from it.
+    """
+
+    def __call__(self, call: Callable[..., T], /, *arguments: object) -> Awaitable[T]: ...
+
+
+# --- what is known of an object -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Who sent an object, and to whom."""
+
+    calling_ae: str
+    called_ae: str
+    #: The peer's IP address.
+    calling_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What a C-STORE-RQ and its Presentation Context say of the Data Set to come."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """The Study level, with the patient's attributes as this study gave them.
+
+    Text is Unicode, several values are joined by a backslash; None: absent or empty.
+    The field names are the index's column names.
+    """
+
+    study_instance_uid: str
+    patient_id: str | None = None
+    issuer_of_patient_id: str | None = None
+    patient_name: str | None = None
+    patient_birth_date: datetime.date | None = None
+    patient_sex: str | None = None
+    study_id: str | None = None
+    study_date: datetime.date | None = None
+    study_time: datetime.time | None = None
+    accession_number: str | None = None
+    referring_physician_name: str | None = None
+    study_description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """The Series level; a Series is known by its own UID within its Study's."""
+
+    series_instance_uid: str
+    modality: str | None = None
+    series_number: int | None = None
+    series_date: datetime.date | None = None
+    series_time: datetime.time | None = None
+    series_description: str | None = None
+    body_part_examined: str | None = None
+    laterality: str | None = None
+    protocol_name: str | None = None
+    manufacturer: str | None = None
+    manufacturer_model_name: str | None = None
+    station_name: str | None = None
+    institution_name: str | None = None
+    institutional_department_name: str | None = None
+    performing_physician_name: str | None = None
+    operators_name: str | None = None
+    frame_of_reference_uid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """The attributes of one SOP Instance that its own Data Set gives."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    instance_number: int | None = None
+    acquisition_date: datetime.date | None = None
+    acquisition_time: datetime.time | None = None
+    content_date: datetime.date | None = None
+    content_time: datetime.time | None = None
+    image_type: str | None = None
+    number_of_frames: int | None = None
+    samples_per_pixel: int | None = None
+    photometric_interpretation: str | None = None
+    rows: int | None = None
+    columns: int | None = None
+    bits_allocated: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """Where an object lies and how it came there."""
+
+    #: Relative to the storage directory, with "/" between its parts.
+    path: str
+    #: Bytes of the file, and of the Data Set within it.
+    size: int
+    data_set_size: int
+    #: SHA-256 of the Data Set, lower case hexadecimal.
+    sha256: str
+    transfer_syntax_uid: str
+    #: When the last byte had come; aware, UTC.
+    received_at: datetime.datetime
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One durable object as the index registers it: a row of each level."""
+
+    study: Study
+    series: Series
+    instance: Instance
+    file: StoredFile
+    #: What could not be read of the Data Set, in words; None: everything could.
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A committed registration."""
+
+    #: The path of the file that this object took the place of, which no row names any more.
+    replaced: str | None = None
+
+
+# --- why an object is not kept ------------------------------------------------------------
+
+
+class NotStored(Exception):
+    """An object was not kept. The text is for the Error Comment and the log: no patient data in it."""
+
+
+class OutOfResources(NotStored):
+    """The disk or the index could not take the object (PS3.4 Table B.2-1, A7xx)."""
+
+
+class DataSetMismatch(NotStored):
+    """The Data Set's SOP Class or Instance UID differs from the Command Set's (A9xx)."""
+
+
+class CannotUnderstand(NotStored):
+    """The Data Set cannot be parsed as far as its UIDs, or lacks one of them (Cxxx)."""
+
+
+class OutcomeUnknown(OutOfResources):
+    """Whether the registration was committed is not known yet; the object's file must stay.
+
+    :ivar settled: fires with the :class:`Registered` when the commit turns out to have
+        happened, with None when it certainly did not.
+    """
+
+    def __init__(self, reason: str, settled: Awaitable[Registered | None]) -> None:
+        super().__init__(reason)
+        self.settled = settled
+
+
+# --- the archive ---------------------------------------------------------------------------
+
+
+class IReception(Interface):
+    """One object on its way to the disk. Called from the reactor's thread; none of it blocks."""
+
+    def write(data: memoryview) -> None:
+        """Take the next bytes of the Data Set.
+
+        Never raises: a fault of the disk is kept for :meth:`complete`, and the bytes that
+        follow it are let go. `on_written` is called with the number of bytes as soon as they
+        no longer wait in memory.
+        """
+
+    async def complete() -> StoredObject:
+        """Make the object durable under its final path: file and directory entries synced.
+
+        :raises OutOfResources: the disk failed or is full, or the object is too large.
+        :raises DataSetMismatch: see there.
+        :raises CannotUnderstand: see there.
+
+        After an exception nothing of the object is on disk.
+        """
+
+    async def abandon() -> None:
+        """Remove what was written. Never raises; may be called at any time before `complete`."""
+
+
+class IObjectStore(Interface):
+    """The objects on disk."""
+
+    refusal = Attribute(
+        "str | None: why no object can be taken at present (free-space floor, not started); "
+        "None while objects are taken. Known to 2 seconds."
+    )
+
+    def prepare() -> None:
+        """Create the storage directory, remove what dead processes left. Blocks; raises OSError."""
+
+    async def stop() -> None:
+        """Leave nothing of this process in `incoming`. Receptions still open are abandoned."""
+
+    def begin(announcement: Announcement, on_written: Callable[[int], None]) -> IReception:
+        """Open a reception. Touches no disk yet."""
+
+    async def remove(path: str) -> None:
+        """Remove a file that no row names (any more). A file that is not there is no error;
+        another failure is logged, and leaves an orphan for `sdccctl verify`."""
+
+    def absolute(path: str) -> str:
+        """The absolute path of a :attr:`StoredFile.path`."""
+
+
+# --- the index -----------------------------------------------------------------------------
+
+
+class IIndex(Interface):
+    """The database that alone decides which objects exist."""
+
+    refusal = Attribute("str | None: why nothing can be registered at present; None while it can.")
+
+    def prepare() -> None:
+        """What can fail before service starts: open, create or upgrade. Blocks; raises
+        OSError or ValueError with a text for the administrator."""
+
+    async def stop() -> None:
+        """Finish what waits to be committed, then close."""
+
+    async def register(stored: StoredObject) -> Registered:
+        """Commit one object's rows; returns when they are durable.
+
+        A row of the same SOP Instance UID is replaced in the same transaction, also where it
+        stood under another Study or Series; levels that this empties are removed.
+
+        :raises OutOfResources: certainly not registered (the caller removes the file).
+        :raises OutcomeUnknown: perhaps registered (the caller keeps the file until settled).
+        """
+
+    def instances(study_instance_uid: str | None = None) -> AsyncIterator[StoredObject]:
+        """Everything registered (of one study), in order of reception, in bounded memory."""
+
+
+# --- the services --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an operation ended: what its response carries."""
+
+    #: PS3.7 Annex C.
+    status: int
+    #: (0000,0902), at most 64 characters; empty: none.
+    comment: str = ""
+    #: Bytes of the Data Set received, for the log.
+    size: int = 0
+
+
+class IOperation(Interface):
+    """One DIMSE operation being performed for a peer."""
+
+    def write(data: memoryview) -> None:
+        """Take the next bytes of the request's Data Set. Never raises."""
+
+    async def complete() -> Outcome:
+        """The request is whole: perform it. Never raises but for a fault of the program."""
+
+    async def abandon() -> None:
+        """The association is gone before the request was whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What an operation may know of its association."""
+
+    provenance: Provenance
+    #: The services that the calling AE may use, as `[[remote]]` names them.
+    services: frozenset[str]
+    #: Told how many Data Set bytes no longer wait in memory.
+    on_written: Callable[[int], None]
+
+
+class IServiceProvider(Interface):
+    """One service class as SCP (PS3.4)."""
+
+    service = Attribute("str: the service's name in `[[remote]]` services")
+    command_fields = Attribute("frozenset[int]: the requests it performs (PS3.7 E.1-1)")
+
+    def begin(request: Any, transfer_syntax_uid: str, session: Session) -> IOperation:
+        """Begin to perform a request that :mod:`sdcc.services.registry` has let pass.
+
+        :param request: a request of :mod:`sdcc.dimse.messages`.
+        """
