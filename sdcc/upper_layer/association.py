@@ -1,0 +1,133 @@
+"""One association: the framer and the machine, and what both sides agreed on.
+
+Sans-IO. Every call gives a list of outputs for the transport's owner to perform in order:
+bytes to send, an :class:`~sdcc.upper_layer.machine.Effect`, or an indication for the service
+user. Calls that the peer can make impossible (it may abort at any time) are to be guarded by
+:attr:`Association.may_send_data` and its likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sdcc.upper_layer.errors import PeerError
+from sdcc.upper_layer.framing import Framer
+from sdcc.upper_layer.machine import Event, Machine, Output, Role, State
+from sdcc.upper_layer.pdu import (
+    Abort,
+    AssociateAC,
+    AssociateRJ,
+    AssociateRQ,
+    ReleaseRP,
+    ReleaseRQ,
+)
+
+#: What a received PDU is to the machine.
+EVENTS: Mapping[type, Event] = MappingProxyType(
+    {
+        AssociateAC: Event.EVT3,
+        AssociateRJ: Event.EVT4,
+        AssociateRQ: Event.EVT6,
+        list: Event.EVT10,
+        ReleaseRQ: Event.EVT12,
+        ReleaseRP: Event.EVT13,
+        Abort: Event.EVT16,
+        PeerError: Event.EVT19,
+    }
+)
+#: States in which an association exists for its users.
+ESTABLISHED = frozenset(
+    {State.STA6, State.STA7, State.STA8, State.STA9, State.STA10, State.STA11, State.STA12}
+)
+
+
+class Association:
+    """PS3.8 section 7's services, over bytes.
+
+    :param maximum_length: the longest P-DATA-TF that this side announces; 0: no limit.
+    """
+
+    def __init__(self, role: Role, *, maximum_length: int) -> None:
+        self._machine = Machine(role)
+        self._framer = Framer(maximum_length)
+        self._request: AssociateRQ | None = None
+
+    # --- facts ---
+
+    @property
+    def state(self) -> State:
+        return self._machine.state
+
+    @property
+    def is_established(self) -> bool:
+        return self._machine.state in ESTABLISHED
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether :meth:`accept` and :meth:`reject` are possible."""
+        return self._machine.allows(Event.EVT7)
+
+    @property
+    def may_send_data(self) -> bool:
+        return self._machine.allows(Event.EVT9)
+
+    @property
+    def may_release(self) -> bool:
+        return self._machine.allows(Event.EVT11)
+
+    @property
+    def may_answer_release(self) -> bool:
+        return self._machine.allows(Event.EVT14)
+
+    @property
+    def may_abort(self) -> bool:
+        return self._machine.allows(Event.EVT15)
+
+    # --- the transport service and the timer ---
+
+    def transport_opened(self) -> list[Output]:
+        """The transport connection stands, whichever side opened it."""
+        if self._request is None:
+            return self._machine.handle(Event.EVT5)
+        return self._machine.handle(Event.EVT2, self._request)
+
+    def receive_data(self, data: bytes) -> list[Output]:
+        outputs: list[Output] = []
+        for received in self._framer.feed(data):
+            event = EVENTS[type(received)]
+            if self._machine.allows(event):  # in Sta1 nothing more is of interest
+                outputs += self._machine.handle(event, received)
+        return outputs
+
+    def transport_closed(self) -> list[Output]:
+        return self._machine.handle(Event.EVT17) if self._machine.allows(Event.EVT17) else []
+
+    def artim_expired(self) -> list[Output]:
+        return self._machine.handle(Event.EVT18) if self._machine.allows(Event.EVT18) else []
+
+    # --- the service user's primitives ---
+
+    def associate(self, request: AssociateRQ) -> list[Output]:
+        """Ask for an association (A-ASSOCIATE request)."""
+        self._request = request
+        return self._machine.handle(Event.EVT1, request)
+
+    def accept(self, answer: AssociateAC) -> list[Output]:
+        return self._machine.handle(Event.EVT7, answer)
+
+    def reject(self, answer: AssociateRJ) -> list[Output]:
+        return self._machine.handle(Event.EVT8, answer)
+
+    def send_data(self, pdus: bytes) -> list[Output]:
+        """Send encoded P-DATA-TF PDUs (P-DATA request)."""
+        return self._machine.handle(Event.EVT9, pdus)
+
+    def release(self) -> list[Output]:
+        return self._machine.handle(Event.EVT11)
+
+    def answer_release(self) -> list[Output]:
+        return self._machine.handle(Event.EVT14)
+
+    def abort(self) -> list[Output]:
+        return self._machine.handle(Event.EVT15)
