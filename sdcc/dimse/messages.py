@@ -1,0 +1,278 @@
+"""DIMSE messages as values (PS3.7 9.3 and 10.3), from Command Sets and to them.
+
+The Data Set that may follow is no part of them: they say only whether one does. What is answered
+to a request is for :mod:`sdcc.services.registry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, TypeAlias, TypeVar
+
+from sdcc.dimse import command
+from sdcc.dimse.command import (
+    DATA_SET,
+    NO_DATA_SET,
+    RESPONSE,
+    CommandError,
+    CommandField,
+    CommandSet,
+    Priority,
+    Tag,
+    Value,
+)
+from sdcc.upper_layer.codes import named
+
+T = TypeVar("T", int, str)
+D = TypeVar("D")
+
+#: The requests of PS3.7 10.3 that name a Requested SOP Instance; all others name an Affected one.
+_OF_REQUESTED_INSTANCES = frozenset(
+    {CommandField.N_GET_RQ, CommandField.N_SET_RQ, CommandField.N_ACTION_RQ, CommandField.N_DELETE_RQ}
+)
+#: Characters of an LO (PS3.5 6.2).
+MAXIMUM_COMMENT_LENGTH = 64
+
+
+def error_comment(text: str) -> str:
+    """A text as (0000,0902) can carry it: at most 64 characters of printable ASCII, no backslash."""
+    cut = text[:MAXIMUM_COMMENT_LENGTH]
+    return "".join(c if " " <= c <= "~" and c != "\\" else "?" for c in cut)
+
+
+def command_name(command_field: int) -> str:
+    """`C-STORE-RQ`; of a command that the standard does not have, `Command Field 1234H`."""
+    field = named(CommandField, command_field)
+    return str(field) if isinstance(field, CommandField) else f"Command Field {field:04X}H"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoRequest:
+    """C-ECHO-RQ, PS3.7 9.3.5.1."""
+
+    command_field: ClassVar[int] = CommandField.C_ECHO_RQ
+    affected_sop_instance_uid: ClassVar[None] = None
+
+    message_id: int
+    affected_sop_class_uid: str
+    #: The standard has none; where one is announced it comes all the same.
+    has_data_set: bool = False
+
+    @classmethod
+    def parse(cls, received: CommandSet) -> EchoRequest:
+        return cls(
+            message_id=_required(received, Tag.MESSAGE_ID, int),
+            affected_sop_class_uid=_required(received, Tag.AFFECTED_SOP_CLASS_UID, str),
+            has_data_set=_has_data_set(received),
+        )
+
+    def encode(self) -> bytes:
+        return _encode(
+            self.command_field,
+            self.has_data_set,
+            {Tag.MESSAGE_ID: self.message_id, Tag.AFFECTED_SOP_CLASS_UID: self.affected_sop_class_uid},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequest:
+    """C-STORE-RQ, PS3.7 9.3.1.1."""
+
+    command_field: ClassVar[int] = CommandField.C_STORE_RQ
+
+    message_id: int
+    affected_sop_class_uid: str
+    affected_sop_instance_uid: str
+    #: A :class:`Priority`, mandatory in the standard; it changes nothing here, so its absence is borne.
+    priority: int = Priority.MEDIUM
+    #: With the next, of the C-MOVE-RQ whose sub-operation this is.
+    move_originator_ae_title: str | None = None
+    move_originator_message_id: int | None = None
+    #: The standard demands one; without it the request is refused.
+    has_data_set: bool = True
+
+    @classmethod
+    def parse(cls, received: CommandSet) -> StoreRequest:
+        return cls(
+            message_id=_required(received, Tag.MESSAGE_ID, int),
+            affected_sop_class_uid=_required(received, Tag.AFFECTED_SOP_CLASS_UID, str),
+            affected_sop_instance_uid=_required(received, Tag.AFFECTED_SOP_INSTANCE_UID, str),
+            priority=_optional(received, Tag.PRIORITY, int, Priority.MEDIUM),
+            move_originator_ae_title=_optional(received, Tag.MOVE_ORIGINATOR_AE_TITLE, str, None),
+            move_originator_message_id=_optional(received, Tag.MOVE_ORIGINATOR_MESSAGE_ID, int, None),
+            has_data_set=_has_data_set(received),
+        )
+
+    def encode(self) -> bytes:
+        return _encode(
+            self.command_field,
+            self.has_data_set,
+            {
+                Tag.MESSAGE_ID: self.message_id,
+                Tag.AFFECTED_SOP_CLASS_UID: self.affected_sop_class_uid,
+                Tag.AFFECTED_SOP_INSTANCE_UID: self.affected_sop_instance_uid,
+                Tag.PRIORITY: self.priority,
+                Tag.MOVE_ORIGINATOR_AE_TITLE: self.move_originator_ae_title,
+                Tag.MOVE_ORIGINATOR_MESSAGE_ID: self.move_originator_message_id,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequest:
+    """C-CANCEL-RQ, PS3.7 9.3.2.3 and its likes. Nothing answers it."""
+
+    command_field: ClassVar[int] = CommandField.C_CANCEL_RQ
+    has_data_set: ClassVar[bool] = False
+
+    message_id_being_responded_to: int
+
+    @classmethod
+    def parse(cls, received: CommandSet) -> CancelRequest:
+        if _has_data_set(received):
+            raise CommandError(f"{Tag.COMMAND_DATA_SET_TYPE} of a C-CANCEL-RQ: only 0101H is allowed")
+        return cls(
+            message_id_being_responded_to=_required(received, Tag.MESSAGE_ID_BEING_RESPONDED_TO, int),
+        )
+
+    def encode(self) -> bytes:
+        return _encode(
+            self.command_field,
+            self.has_data_set,
+            {Tag.MESSAGE_ID_BEING_RESPONDED_TO: self.message_id_being_responded_to},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherRequest:
+    """Any other request, known to the standard or not: enough of it to say that it is not performed."""
+
+    command_field: int
+    message_id: int
+    #: Affected or Requested, as PS3.7 10.3 has it for the command.
+    affected_sop_class_uid: str | None = None
+    affected_sop_instance_uid: str | None = None
+    has_data_set: bool = False
+
+    @classmethod
+    def parse(cls, received: CommandSet) -> OtherRequest:
+        requested_class = _optional(received, Tag.REQUESTED_SOP_CLASS_UID, str, None)
+        requested_instance = _optional(received, Tag.REQUESTED_SOP_INSTANCE_UID, str, None)
+        return cls(
+            command_field=_required(received, Tag.COMMAND_FIELD, int),
+            message_id=_required(received, Tag.MESSAGE_ID, int),
+            affected_sop_class_uid=_optional(received, Tag.AFFECTED_SOP_CLASS_UID, str, requested_class),
+            affected_sop_instance_uid=_optional(
+                received, Tag.AFFECTED_SOP_INSTANCE_UID, str, requested_instance
+            ),
+            has_data_set=_has_data_set(received),
+        )
+
+    def encode(self) -> bytes:
+        requested = self.command_field in _OF_REQUESTED_INSTANCES
+        return _encode(
+            self.command_field,
+            self.has_data_set,
+            {
+                Tag.MESSAGE_ID: self.message_id,
+                Tag.REQUESTED_SOP_CLASS_UID if requested else Tag.AFFECTED_SOP_CLASS_UID: (
+                    self.affected_sop_class_uid
+                ),
+                Tag.REQUESTED_SOP_INSTANCE_UID if requested else Tag.AFFECTED_SOP_INSTANCE_UID: (
+                    self.affected_sop_instance_uid
+                ),
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """The response to any request, PS3.7 9.3 and 10.3."""
+
+    command_field: int
+    message_id_being_responded_to: int
+    #: PS3.7 Annex C.
+    status: int
+    affected_sop_class_uid: str | None = None
+    affected_sop_instance_uid: str | None = None
+    #: Group << 16 | element.
+    offending_element: tuple[int, ...] = ()
+    #: Goes out as :func:`error_comment` makes it; empty: none.
+    error_comment: str = ""
+    has_data_set: bool = False
+
+    @classmethod
+    def parse(cls, received: CommandSet) -> Response:
+        offending_element = received.get(Tag.OFFENDING_ELEMENT)
+        return cls(
+            command_field=_required(received, Tag.COMMAND_FIELD, int),
+            message_id_being_responded_to=_required(received, Tag.MESSAGE_ID_BEING_RESPONDED_TO, int),
+            status=_required(received, Tag.STATUS, int),
+            affected_sop_class_uid=_optional(received, Tag.AFFECTED_SOP_CLASS_UID, str, None),
+            affected_sop_instance_uid=_optional(received, Tag.AFFECTED_SOP_INSTANCE_UID, str, None),
+            offending_element=offending_element if isinstance(offending_element, tuple) else (),
+            error_comment=_optional(received, Tag.ERROR_COMMENT, str, ""),
+            has_data_set=_has_data_set(received),
+        )
+
+    def encode(self) -> bytes:
+        return _encode(
+            self.command_field,
+            self.has_data_set,
+            {
+                Tag.MESSAGE_ID_BEING_RESPONDED_TO: self.message_id_being_responded_to,
+                Tag.STATUS: self.status,
+                Tag.AFFECTED_SOP_CLASS_UID: self.affected_sop_class_uid,
+                Tag.AFFECTED_SOP_INSTANCE_UID: self.affected_sop_instance_uid,
+                Tag.OFFENDING_ELEMENT: self.offending_element or None,
+                Tag.ERROR_COMMENT: error_comment(self.error_comment) or None,
+            },
+        )
+
+
+#: The requests that are answered by a :class:`Response`.
+Request: TypeAlias = EchoRequest | StoreRequest | OtherRequest
+Message: TypeAlias = Request | CancelRequest | Response
+
+_PARSERS: Mapping[int, Callable[[CommandSet], Message]] = MappingProxyType(
+    {kind.command_field: kind.parse for kind in (EchoRequest, StoreRequest, CancelRequest)}
+)
+
+
+def parse(received: CommandSet) -> Message:
+    """What a Command Set of :func:`sdcc.dimse.command.decode` says.
+
+    :raises CommandError: it lacks an element that the message cannot be answered without.
+    """
+    command_field = _required(received, Tag.COMMAND_FIELD, int)
+    if command_field & RESPONSE:
+        return Response.parse(received)
+    return _PARSERS.get(command_field, OtherRequest.parse)(received)
+
+
+def _required(received: CommandSet, tag: Tag, kind: type[T]) -> T:
+    value = received.get(tag)
+    if isinstance(value, kind):
+        return value
+    command_field = received.get(Tag.COMMAND_FIELD)
+    name = command_name(command_field) if isinstance(command_field, int) else "Command Set"
+    raise CommandError(f"{tag} is absent from a {name}, which must have it")
+
+
+def _optional(received: CommandSet, tag: Tag, kind: type[T], default: D) -> T | D:
+    value = received.get(tag)
+    return value if isinstance(value, kind) else default
+
+
+def _has_data_set(received: CommandSet) -> bool:
+    return _required(received, Tag.COMMAND_DATA_SET_TYPE, int) != NO_DATA_SET
+
+
+def _encode(command_field: int, has_data_set: bool, elements: Mapping[Tag, Value | None]) -> bytes:
+    """:raises ValueError: a value is none of its element's VR."""
+    present: dict[Tag, Value] = {tag: value for tag, value in elements.items() if value is not None}
+    present[Tag.COMMAND_FIELD] = command_field
+    present[Tag.COMMAND_DATA_SET_TYPE] = DATA_SET if has_data_set else NO_DATA_SET
+    return command.encode(present)
