@@ -1,0 +1,13 @@
+"""The fakes that the services are tested with keep the contracts."""
+
+from __future__ import annotations
+
+from zope.interface.verify import verifyObject
+
+from sdcc.interfaces import IIndex, IObjectStore, IReception
+
+
+def test_the_fakes_provide_their_interfaces(objects, index):
+    assert verifyObject(IObjectStore, objects)
+    assert verifyObject(IIndex, index)
+    assert verifyObject(IReception, objects.begin(None, None))

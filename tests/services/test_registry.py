@@ -1,0 +1,300 @@
+"""Which requests are performed, by whom, and how the others are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from sdcc import conformance
+from sdcc.dimse import command, messages
+from sdcc.dimse.command import CommandField
+from sdcc.dimse.messages import EchoRequest, OtherRequest, Response, StoreRequest
+from sdcc.dimse.status import Status
+from sdcc.interfaces import (
+    CannotUnderstand,
+    DataSetMismatch,
+    IOperation,
+    IServiceProvider,
+    Outcome,
+    OutcomeUnknown,
+    OutOfResources,
+)
+from sdcc.services.registry import Registry, is_uid
+from sdcc.services.storage import StorageProvider
+from sdcc.services.verification import VerificationProvider
+from sdcc.upper_layer.negotiation import PresentationContext
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+MR = "1.2.840.10008.5.1.4.1.1.4"
+VERIFICATION = "1.2.840.10008.1.1"
+INSTANCE = "1.2.826.0.1.3680043.9.1"
+#: What no comment may repeat, wherever a peer puts it.
+NAME = "DOE^JANE"
+
+CT_CONTEXT = PresentationContext(
+    id=1, abstract_syntax=CT, transfer_syntax=conformance.EXPLICIT_VR_LITTLE_ENDIAN
+)
+ECHO_CONTEXT = PresentationContext(
+    id=3, abstract_syntax=VERIFICATION, transfer_syntax=conformance.IMPLICIT_VR_LITTLE_ENDIAN
+)
+STORE = StoreRequest(message_id=7, affected_sop_class_uid=CT, affected_sop_instance_uid=INSTANCE)
+ECHO = EchoRequest(message_id=8, affected_sop_class_uid=VERIFICATION)
+FIND = OtherRequest(
+    command_field=CommandField.C_FIND_RQ, message_id=9, affected_sop_class_uid=CT, has_data_set=True
+)
+
+
+@pytest.fixture
+def registry(objects, index):
+    return Registry(conformance.sop_classes(), [StorageProvider(objects, index), VerificationProvider()])
+
+
+@pytest.fixture
+def answer(registry, session, result_of):
+    """What the wire carries in answer to a request, Data Set and all."""
+
+    def perform(request, context, services=frozenset(conformance.SERVICES)):
+        allowed = dataclasses.replace(session, services=services)
+        operation = registry.begin(request, context, allowed)
+        assert verifyObject(IOperation, operation)
+        if request.has_data_set:
+            operation.write(memoryview(b"12345678"))
+        outcome = result_of(operation.complete())
+        assert len(outcome.comment) <= 64
+        encoded = registry.response(request, outcome).encode()
+        assert NAME.encode() not in encoded
+        return messages.parse(command.decode(encoded))
+
+    return perform
+
+
+def test_success_repeats_the_request(answer):
+    assert answer(STORE, CT_CONTEXT) == Response(
+        command_field=CommandField.C_STORE_RSP,
+        message_id_being_responded_to=7,
+        status=Status.SUCCESS,
+        affected_sop_class_uid=CT,
+        affected_sop_instance_uid=INSTANCE,
+    )
+    assert answer(ECHO, ECHO_CONTEXT) == Response(
+        command_field=CommandField.C_ECHO_RSP,
+        message_id_being_responded_to=8,
+        status=Status.SUCCESS,
+        affected_sop_class_uid=VERIFICATION,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """A request that is refused."""
+
+    name: str
+    request: object
+    status: int
+    context: PresentationContext = CT_CONTEXT
+    services: frozenset[str] = frozenset(conformance.SERVICES)
+    #: None: some comment.
+    comment: str | None = None
+
+
+def store(**changes):
+    return dataclasses.replace(STORE, **changes)
+
+
+#: The rules one by one, and of several that apply the first.
+REFUSED = [
+    Row(name="C-FIND", request=FIND, status=0x0211, comment="C-FIND-RQ is not performed on this context"),
+    Row(
+        name="the longest name",
+        request=OtherRequest(command_field=CommandField.N_EVENT_REPORT_RQ, message_id=1),
+        status=0x0211,
+        comment="N-EVENT-REPORT-RQ is not performed on this context",
+    ),
+    Row(
+        name="a command that nobody knows",
+        request=OtherRequest(command_field=0x1234, message_id=1, affected_sop_class_uid=NAME),
+        status=0x0211,
+        comment="Command Field 1234H is not performed on this context",
+    ),
+    Row(
+        name="C-ECHO on a storage context",
+        request=ECHO,
+        status=0x0211,
+        comment="C-ECHO-RQ is not performed on this context",
+    ),
+    Row(
+        name="C-STORE on the verification context",
+        request=STORE,
+        context=ECHO_CONTEXT,
+        status=0x0211,
+        comment="C-STORE-RQ is not performed on this context",
+    ),
+    Row(
+        name="not performed, another SOP Class and not authorized",
+        request=dataclasses.replace(FIND, affected_sop_class_uid=MR),
+        services=frozenset(),
+        status=0x0211,
+    ),
+    Row(
+        name="another SOP Class",
+        request=store(affected_sop_class_uid=MR),
+        status=0x0122,
+        comment="Affected SOP Class UID is not the Abstract Syntax of the context",
+    ),
+    Row(name="no SOP Class at all", request=store(affected_sop_class_uid=NAME), status=0x0122),
+    Row(
+        name="another class of C-ECHO",
+        request=dataclasses.replace(ECHO, affected_sop_class_uid=CT),
+        context=ECHO_CONTEXT,
+        status=0x0122,
+    ),
+    Row(
+        name="another SOP Class, not authorized and a malformed UID",
+        request=store(affected_sop_class_uid=MR, affected_sop_instance_uid=NAME),
+        services=frozenset(),
+        status=0x0122,
+    ),
+    Row(
+        name="no storage",
+        request=STORE,
+        services=frozenset({"verification"}),
+        status=0x0124,
+        comment="The calling AE may not use the service storage",
+    ),
+    Row(
+        name="no verification",
+        request=ECHO,
+        context=ECHO_CONTEXT,
+        services=frozenset({"storage"}),
+        status=0x0124,
+        comment="The calling AE may not use the service verification",
+    ),
+    Row(
+        name="not authorized and a malformed UID",
+        request=store(affected_sop_instance_uid=NAME),
+        services=frozenset(),
+        status=0x0124,
+    ),
+    Row(
+        name="a malformed UID",
+        request=store(affected_sop_instance_uid=NAME),
+        status=0x0117,
+        comment="Affected SOP Instance UID is no UID as PS3.5 9.1 has it",
+    ),
+    Row(
+        name="an empty UID and no Data Set",
+        request=store(affected_sop_instance_uid="", has_data_set=False),
+        status=0x0117,
+    ),
+    Row(
+        name="no Data Set",
+        request=store(has_data_set=False),
+        status=0xC000,
+        comment="C-STORE-RQ without a Data Set",
+    ),
+]
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=[row.name for row in REFUSED])
+def test_refusals(row, answer, objects, written):
+    """Each with the standard's code and the rule; the Data Set is swallowed, the archive untouched."""
+    response = answer(row.request, row.context, row.services)
+    assert response.status == row.status
+    assert response.command_field == row.request.command_field | 0x8000
+    assert response.message_id_being_responded_to == row.request.message_id
+    assert response.error_comment
+    assert row.comment in (None, response.error_comment)
+    assert sum(written) == (8 if row.request.has_data_set else 0)
+    assert objects.receptions == []
+
+
+#: Name, what goes wrong, status: the design's table as far as archive and index decide it.
+NOT_KEPT = [
+    ("disk full", {"objects": OutOfResources("disk full")}, 0xA700),
+    ("index unreachable", {"index": OutOfResources("index unreachable")}, 0xA700),
+    ("in doubt", {"index": OutcomeUnknown("COMMIT was not answered", None)}, 0xA700),
+    ("another Data Set", {"objects": DataSetMismatch("SOP Instance UID differs")}, 0xA900),
+    ("not to be understood", {"objects": CannotUnderstand("no Study Instance UID")}, 0xC000),
+    ("a fault of the program", {"index": RuntimeError(NAME)}, 0x0110),
+]
+
+
+@pytest.mark.parametrize(("name", "faults", "status"), NOT_KEPT, ids=[name for name, _, _ in NOT_KEPT])
+def test_what_is_not_kept(name, faults, status, answer, request):
+    for fixture, fault in faults.items():
+        request.getfixturevalue(fixture).fault = fault
+    response = answer(STORE, CT_CONTEXT)
+    assert response.status == status
+    assert response.error_comment
+    assert response.affected_sop_instance_uid == INSTANCE
+
+
+def test_every_sop_class_of_the_statement_has_its_provider(answer):
+    for uid, sop_class in conformance.sop_classes().items():
+        context = PresentationContext(id=1, abstract_syntax=uid, transfer_syntax="1.2.840.10008.1.2")
+        request = dataclasses.replace(
+            ECHO if sop_class.service == conformance.VERIFICATION_SERVICE else STORE,
+            affected_sop_class_uid=uid,
+        )
+        assert answer(request, context).status == Status.SUCCESS
+
+
+def test_the_provider_is_given_what_was_negotiated(session):
+    @implementer(IServiceProvider)
+    class Provider:
+        service = "storage"
+        command_fields = frozenset({CommandField.C_STORE_RQ})
+
+        def begin(self, *arguments):
+            return arguments
+
+    sop_class = conformance.storage_class(CT, "CT Image Storage", "CT")
+    registry = Registry({CT: sop_class}, [Provider()])
+    assert registry.begin(STORE, CT_CONTEXT, session) == (STORE, CT_CONTEXT.transfer_syntax, session)
+
+
+def test_a_service_without_a_provider_is_found_at_the_start():
+    with pytest.raises(ValueError, match="no provider for storage"):
+        Registry(conformance.sop_classes(), [VerificationProvider()])
+
+
+def test_a_comment_from_elsewhere_is_made_fit(registry):
+    response = registry.response(STORE, Outcome(status=0xA700, comment="\xe9" + "x" * 99))
+    assert response.error_comment == "?" + "x" * 63
+
+
+@pytest.mark.parametrize("field", ["affected_sop_class_uid", "affected_sop_instance_uid"])
+@pytest.mark.parametrize("text", ["", NAME, "1" * 65, "1..2"])
+def test_a_malformed_uid_is_not_repeated(field, text, registry):
+    """What is not one of UI must not go out as UI."""
+    response = registry.response(dataclasses.replace(STORE, **{field: text}), Outcome(status=0x0117))
+    assert getattr(response, field) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.2.840.10008.1.1", True),
+        ("1", True),
+        ("1" * 64, True),
+        ("1.02.003", True),  # against the standard, and many devices' habit
+        ("1" * 65, False),
+        ("", False),
+        (".1", False),
+        ("1.", False),
+        ("1..2", False),
+        ("1.2 ", False),
+        (" 1.2", False),
+        ("1.2\n", False),
+        ("1.2a", False),
+        ("1.-2", False),
+        ("../1", False),
+        ("1.\u0662", False),  # a digit, but no digit of ISO 646
+        ("1.\xb2", False),
+    ],
+)
+def test_what_a_uid_is(text, expected):
+    assert is_uid(text) is expected
