@@ -10,30 +10,25 @@ is the machine's business.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from struct import Struct
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from sdcc.upper_layer import pdu
 from sdcc.upper_layer.codes import AbortReason, PDUType
-from sdcc.upper_layer.errors import PeerError
+from sdcc.upper_layer.errors import PeerError, invalid_value
+from sdcc.upper_layer.pdu import (
+    IS_COMMAND,
+    IS_LAST,
+    P_DATA_HEADER,
+    PDU_HEADER,
+    PDV_HEADER,
+    PDV_OVERHEAD,
+)
 
 #: A-ASSOCIATE PDUs may be this long: 128 Presentation Contexts with many Transfer Syntaxes fit.
 MAXIMUM_ASSOCIATE_LENGTH = 256 * 1024
 #: P-DATA-TF may exceed the announced maximum by this much: some peers leave their own headers out.
 P_DATA_TOLERANCE = 1024
-
-#: PDU type, reserved, PDU length: PS3.8 9.3.1.
-PDU_HEADER = Struct(">BxI")
-#: Item length, Presentation Context ID, message control header: PS3.8 9.3.5.1 and E.2.
-PDV_HEADER = Struct(">IBB")
-#: Both, as a P-DATA-TF begins with them.
-P_DATA_HEADER = Struct(">BxIIBB")
-
-#: Item lengths count the context ID and the message control header.
-PDV_OVERHEAD = 2
-IS_COMMAND = 0x01
-IS_LAST = 0x02
 
 #: The lengths that the other PDUs may declare.
 CONTROL_LENGTHS: Mapping[int, range] = MappingProxyType(
@@ -61,11 +56,6 @@ class Fragment(NamedTuple):
 #: What a stream holds: PDUs, fragments of as many P-DATA-TF as came together, and at the end
 #: perhaps the fault after which nothing can be understood any more.
 Received: TypeAlias = pdu.PDU | list[Fragment] | PeerError
-
-
-def is_p_data(view: memoryview, position: int, end: int) -> bool:
-    """Whether a P-DATA-TF begins here, its first headers whole."""
-    return end - position >= P_DATA_HEADER.size and view[position] == PDUType.P_DATA_TF
 
 
 class Framer:
@@ -167,8 +157,7 @@ class Framer:
             raise PeerError(AbortReason.UNRECOGNIZED_PDU, f"PDU type {pdu_type:02X}H is none of 01H to 07H")
         allowed = CONTROL_LENGTHS[pdu_type]
         if length not in allowed:
-            raise PeerError(
-                AbortReason.INVALID_PDU_PARAMETER_VALUE,
+            raise invalid_value(
                 f"PDU length {length} of PDU type {pdu_type:02X}H: "
                 f"{allowed.start} to {allowed.stop - 1} is allowed",
             )
@@ -177,8 +166,7 @@ class Framer:
 
     def _begin_p_data(self, length: int) -> None:
         if not PDV_HEADER.size <= length <= self._p_data_limit:
-            raise PeerError(
-                AbortReason.INVALID_PDU_PARAMETER_VALUE,
+            raise invalid_value(
                 f"PDU length {length} of P-DATA-TF: {PDV_HEADER.size} to {self._p_data_limit} is allowed",
             )
         self._pdu_left = length
@@ -187,8 +175,7 @@ class Framer:
         self._pdu_left -= PDV_HEADER.size
         left = self._pdu_left - (item_length - PDV_OVERHEAD)
         if item_length < PDV_OVERHEAD or left < 0 or 0 < left < PDV_HEADER.size:
-            raise PeerError(
-                AbortReason.INVALID_PDU_PARAMETER_VALUE,
+            raise invalid_value(
                 f"Presentation Data Value length {item_length} does not fit its P-DATA-TF",
             )
         self._in_value = True

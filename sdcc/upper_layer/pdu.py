@@ -49,22 +49,23 @@ from sdcc.upper_layer.items import (
     UserInformation,
 )
 
-#: Type, reserved, length of what follows.
-_HEADER = Struct(">BxI")
+#: Type, reserved, length of what follows (PS3.8 9.3.1).
+PDU_HEADER = Struct(">BxI")
 #: Protocol version, reserved, called and calling AE title, reserved.
 _ASSOCIATE = Struct(">H2x16s16s32s")
 _REJECT = Struct(">xBBB")
 _RELEASE = Struct(">4x")
 _ABORT = Struct(">xxBB")
-#: Length of what follows, Presentation Context ID, message control header.
-_PDV = Struct(">IBB")
-_P_DATA_OF_ONE_PDV = Struct(">BxIIBB")
-#: The length of a Presentation Data Value counts its context ID and message control header.
-_PDV_OVERHEAD = 2
+#: Length of what follows, Presentation Context ID, message control header (PS3.8 9.3.5.1 and E.2).
+PDV_HEADER = Struct(">IBB")
+#: Both, as a P-DATA-TF begins with them.
+P_DATA_HEADER = Struct(">BxIIBB")
+#: A Presentation Data Value's length counts its context ID and its message control header.
+PDV_OVERHEAD = 2
 
 #: Bits of the message control header (PS3.8 E.2).
-_COMMAND = 1
-_LAST = 2
+IS_COMMAND = 1
+IS_LAST = 2
 
 #: Characters of an AE title field.
 AE_TITLE_LENGTH = 16
@@ -92,7 +93,7 @@ class PDU(ABC):
         :raises ValueError: something does not fit into its field.
         """
         body = self.encode_body()
-        return pack(_HEADER, self.pdu_type, len(body)) + body
+        return pack(PDU_HEADER, self.pdu_type, len(body)) + body
 
     @classmethod
     def name(cls) -> str:
@@ -309,7 +310,7 @@ class PresentationDataValue:
     def encode(self) -> bytes:
         """:raises ValueError: the context ID is out of range."""
         control = _control(self.is_command, self.is_last)
-        return pack(_PDV, _PDV_OVERHEAD + len(self.data), self.context_id, control) + self.data
+        return pack(PDV_HEADER, PDV_OVERHEAD + len(self.data), self.context_id, control) + self.data
 
     def __str__(self) -> str:
         kind = "command" if self.is_command else "data"
@@ -332,8 +333,8 @@ class PDataTF(PDU):
         So that a payload can be sent without being copied.
         """
         control = _control(is_command, is_last)
-        pdv_length = _PDV_OVERHEAD + length
-        return pack(_P_DATA_OF_ONE_PDV, PDUType.P_DATA_TF, 4 + pdv_length, pdv_length, context_id, control)
+        pdv_length = PDV_OVERHEAD + length
+        return pack(P_DATA_HEADER, PDUType.P_DATA_TF, 4 + pdv_length, pdv_length, context_id, control)
 
     def encode_body(self) -> bytes:
         return b"".join(value.encode() for value in self.values)
@@ -342,15 +343,15 @@ class PDataTF(PDU):
     def decode_body(cls, fields: Fields) -> Self:
         values: list[PresentationDataValue] = []
         while fields:
-            length, context_id, control = fields.unpack(_PDV, "a Presentation-data-value's header")
-            if length < _PDV_OVERHEAD:
+            length, context_id, control = fields.unpack(PDV_HEADER, "a Presentation-data-value's header")
+            if length < PDV_OVERHEAD:
                 raise invalid_value(f"{fields.name}: Item-length is {length}, 2 or more are allowed")
-            data = fields.take(length - _PDV_OVERHEAD, "Presentation-data-value")
+            data = fields.take(length - PDV_OVERHEAD, "Presentation-data-value")
             values.append(
                 PresentationDataValue(
                     context_id=context_id,
-                    is_command=bool(control & _COMMAND),
-                    is_last=bool(control & _LAST),
+                    is_command=bool(control & IS_COMMAND),
+                    is_last=bool(control & IS_LAST),
                     data=bytes(data),
                 )
             )
@@ -363,7 +364,7 @@ class PDataTF(PDU):
 
 
 def _control(is_command: bool, is_last: bool) -> int:
-    return (_COMMAND if is_command else 0) | (_LAST if is_last else 0)
+    return (IS_COMMAND if is_command else 0) | (IS_LAST if is_last else 0)
 
 
 # --- release and abort ---------------------------------------------------------------------
