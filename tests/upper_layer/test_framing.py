@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -83,7 +84,7 @@ def test_a_stream_byte_by_byte() -> None:
 def test_a_stream_split_anywhere(cuts: list[int]) -> None:
     framer = Framer(MAXIMUM)
     places = [0, *sorted(cuts), len(STREAM)]
-    received = [item for a, b in zip(places, places[1:], strict=False) for item in framer.feed(STREAM[a:b])]
+    received = [item for a, b in pairwise(places) for item in framer.feed(STREAM[a:b])]
     assert meaning(received) == MEANING
 
 
@@ -117,23 +118,24 @@ def header(pdu_type: int, length: int) -> bytes:
     return struct.pack(">BxI", pdu_type, length)
 
 
+INVALID = AbortReason.INVALID_PDU_PARAMETER_VALUE
 WRONG = [
     ("unknown type", header(0x08, 4), AbortReason.UNRECOGNIZED_PDU, "08H"),
     ("type 0", header(0x00, 4), AbortReason.UNRECOGNIZED_PDU, "00H"),
     ("HTTP", b"GET / HTTP/1.1\r\n", AbortReason.UNRECOGNIZED_PDU, "47H"),
     ("TLS", bytes.fromhex("16030100f4010000f0"), AbortReason.UNRECOGNIZED_PDU, "16H"),
-    ("request too long", header(1, MAXIMUM_ASSOCIATE_LENGTH + 1), AbortReason.INVALID_PDU_PARAMETER_VALUE, "length"),
-    ("request too short", header(1, 67), AbortReason.INVALID_PDU_PARAMETER_VALUE, "length 67"),
-    ("release of 3", header(5, 3), AbortReason.INVALID_PDU_PARAMETER_VALUE, "length 3"),
-    ("abort near 2^32", header(7, 0xFFFFFFFF), AbortReason.INVALID_PDU_PARAMETER_VALUE, "4294967295"),
-    ("P-DATA too long", header(4, MAXIMUM + P_DATA_TOLERANCE + 1), AbortReason.INVALID_PDU_PARAMETER_VALUE, "length"),
-    ("P-DATA empty", header(4, 0), AbortReason.INVALID_PDU_PARAMETER_VALUE, "length 0"),
-    ("P-DATA of 5", header(4, 5), AbortReason.INVALID_PDU_PARAMETER_VALUE, "length 5"),
-    ("PDV of 0", header(4, 10) + struct.pack(">IBB", 0, 1, 0), AbortReason.INVALID_PDU_PARAMETER_VALUE, "length 0"),
-    ("PDV of 1", header(4, 10) + struct.pack(">IBB", 1, 1, 0), AbortReason.INVALID_PDU_PARAMETER_VALUE, "length 1"),
-    ("PDV past its PDU", header(4, 10) + struct.pack(">IBB", 7, 1, 0), AbortReason.INVALID_PDU_PARAMETER_VALUE, "7"),
-    ("PDV near 2^32", header(4, 10) + struct.pack(">IBB", 0xFFFFFFFE, 1, 0), AbortReason.INVALID_PDU_PARAMETER_VALUE, ""),
-    ("no room for a next PDV", header(4, 10) + struct.pack(">IBB", 5, 1, 0), AbortReason.INVALID_PDU_PARAMETER_VALUE, "5"),
+    ("request too long", header(1, MAXIMUM_ASSOCIATE_LENGTH + 1), INVALID, "length"),
+    ("request too short", header(1, 67), INVALID, "length 67"),
+    ("release of 3", header(5, 3), INVALID, "length 3"),
+    ("abort near 2^32", header(7, 0xFFFFFFFF), INVALID, "4294967295"),
+    ("P-DATA too long", header(4, MAXIMUM + P_DATA_TOLERANCE + 1), INVALID, "length"),
+    ("P-DATA empty", header(4, 0), INVALID, "length 0"),
+    ("P-DATA of 5", header(4, 5), INVALID, "length 5"),
+    ("PDV of 0", header(4, 10) + struct.pack(">IBB", 0, 1, 0), INVALID, "length 0"),
+    ("PDV of 1", header(4, 10) + struct.pack(">IBB", 1, 1, 0), INVALID, "length 1"),
+    ("PDV past its PDU", header(4, 10) + struct.pack(">IBB", 7, 1, 0), INVALID, "7"),
+    ("PDV near 2^32", header(4, 10) + struct.pack(">IBB", 0xFFFFFFFE, 1, 0), INVALID, ""),
+    ("no room for a next PDV", header(4, 10) + struct.pack(">IBB", 5, 1, 0), INVALID, "5"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,105 @@
+"""The Twisted side of one association, whichever role it has.
+
+A :class:`Connection` gives what it receives to the sans-IO association and performs what that
+asks for: it writes, keeps the ARTIM timer and closes. What an indication means is the business
+of its subclasses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol as TypingProtocol
+
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from sdcc.network.flow import Pausable
+from sdcc.upper_layer.association import Association
+from sdcc.upper_layer.machine import Effect, Indication, Output
+
+#: Bytes asked of the socket at once. The default of 64 KiB costs a wake-up for every fourth PDU.
+READ_SIZE = 256 * 1024
+
+
+class TCPTransport(Pausable, TypingProtocol):
+    """What is used of `twisted.internet.tcp.Connection`."""
+
+    bufferSize: int
+
+    def write(self, data: bytes, /) -> None: ...
+    def loseConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
+    def setTcpKeepAlive(self, enabled: bool) -> None: ...
+    def getPeer(self) -> IAddress: ...
+
+
+class Connection(Protocol):
+    """Performs one association's outputs on a transport.
+
+    :param artim_timeout: seconds (PS3.8 9.1.5).
+    """
+
+    transport: TCPTransport  # type: ignore[assignment]  # Protocol knows ITransport alone
+
+    def __init__(self, association: Association, clock: IReactorTime, artim_timeout: float) -> None:
+        self.association = association
+        self._clock = clock
+        self._artim_timeout = artim_timeout
+        self._artim: IDelayedCall | None = None
+        self._closing: IDelayedCall | None = None
+
+    # --- from the transport ---
+
+    def connectionMade(self) -> None:
+        self.transport.bufferSize = READ_SIZE
+        self.transport.setTcpNoDelay(True)
+        self.transport.setTcpKeepAlive(True)
+        self.perform(self.association.transport_opened())
+
+    def dataReceived(self, data: bytes) -> None:
+        self.perform(self.association.receive_data(data))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._stop_artim()
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        self.perform(self.association.transport_closed())
+
+    # --- to the transport and the timer ---
+
+    def perform(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, bytes):
+                self.transport.write(output)
+            elif isinstance(output, Effect):
+                self._take_effect(output)
+            else:
+                self.indicate(output)
+
+    def indicate(self, indication: Indication) -> None:
+        """An indication or confirmation of PS3.8 section 7."""
+        raise NotImplementedError
+
+    def _take_effect(self, effect: Effect) -> None:
+        if effect is Effect.START_ARTIM:
+            self._stop_artim()
+            self._artim = self._clock.callLater(self._artim_timeout, self._artim_expired)
+        elif effect is Effect.STOP_ARTIM:
+            self._stop_artim()
+        elif effect is Effect.CLOSE_TRANSPORT:
+            self.transport.loseConnection()
+            # what the peer does not read would keep the connection for ever
+            self._closing = self._clock.callLater(self._artim_timeout, self.transport.abortConnection)
+
+    def _stop_artim(self) -> None:
+        if self._artim is not None and self._artim.active():
+            self._artim.cancel()
+        self._artim = None
+
+    def _artim_expired(self) -> None:
+        self._artim = None
+        self.perform(self.association.artim_expired())
+        self.transport.abortConnection()

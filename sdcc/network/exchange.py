@@ -1,0 +1,258 @@
+"""The messages of one established association: requests taken in turn, performed, answered.
+
+It knows operations and Presentation Contexts and neither transport nor association: what is to
+be sent or ended goes through :class:`Channel`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from sdcc.dimse.command import CommandError
+from sdcc.dimse.fragments import CommandReceived, DataSetPiece, MessageAssembler, fragments
+from sdcc.dimse.messages import CancelRequest, Request, Response
+from sdcc.dimse.status import Status
+from sdcc.interfaces import IOperation, Outcome, Session
+from sdcc.network.flow import Flow, Hold
+from sdcc.network.limits import Account
+from sdcc.services.registry import Registry
+from sdcc.upper_layer.framing import Fragment
+from sdcc.upper_layer.negotiation import PresentationContext
+
+#: What may wait while an operation is being performed, in bytes, and what a fragment costs beyond its data.
+QUEUE_LIMIT = 256 * 1024
+FRAGMENT_COST = 256
+#: Fragments smaller than this are copied into pieces of that size before they go on.
+SMALL_FRAGMENT = 1024
+JOINED_FRAGMENTS = 16 * 1024
+
+
+@dataclass(slots=True)
+class Performance:
+    """One request on its way through."""
+
+    request: Request
+    context: PresentationContext
+    operation: IOperation
+    started: float
+    #: Bytes of its Data Set so far.
+    size: int = 0
+
+
+class Channel(Protocol):
+    """What an exchange asks of its association."""
+
+    def send(self, pdus: bytes) -> None:
+        """Send P-DATA-TF PDUs; nothing happens where the association is gone."""
+
+    def answer_release(self) -> None:
+        """Everything before the peer's A-RELEASE-RQ is answered."""
+
+    def abort(self, cause: str) -> None:
+        """The peer broke PS3.7; `cause` is for the log."""
+
+    def performed(self, performance: Performance, outcome: Outcome, seconds: float) -> None:
+        """An operation has ended, and been answered if its association still stood."""
+
+
+RELEASE = object()
+
+
+class Exchange:
+    """PS3.7's message exchange, as SCP, one operation at a time (PS3.7 D.3.3.3).
+
+    :param maximum_length: of P-DATA-TF, as the peer announced; 0: no limit.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        contexts: Mapping[int, PresentationContext],
+        maximum_length: int,
+        registry: Registry,
+        session: Session,
+        account: Account,
+        flow: Flow,
+        clock: IReactorTime,
+    ) -> None:
+        self._channel = channel
+        self._contexts = contexts
+        self._maximum_length = maximum_length
+        self._registry = registry
+        self._session = session
+        self._account = account
+        self._flow = flow
+        self._clock = clock
+        self._assembler = MessageAssembler(contexts)
+        self._queue: deque[Fragment | object] = deque()
+        self._queued = 0
+        #: The request whose Data Set is coming, or which is being performed.
+        self._current: Performance | None = None
+        self._completion: Deferred[None] | None = None
+        self._is_serving = False
+        self._is_over = False
+        self._joined = bytearray()
+
+    # --- facts ---
+
+    @property
+    def is_inside_message(self) -> bool:
+        return not self._assembler.is_between_messages
+
+    @property
+    def is_performing(self) -> bool:
+        """The peer has done its part and waits for us."""
+        return self._completion is not None
+
+    @property
+    def is_idle(self) -> bool:
+        return self._current is None and not self._queue and not self.is_inside_message
+
+    # --- from the association ---
+
+    def receive(self, received: list[Fragment]) -> None:
+        self._queue.extend(received)
+        self._queued += sum(len(fragment.data) + FRAGMENT_COST for fragment in received)
+        self.serve()
+
+    def receive_release(self) -> None:
+        self._queue.append(RELEASE)
+        self.serve()
+
+    def end(self) -> None:
+        """The association is gone. A request that came whole is still performed, another is abandoned."""
+        self._is_over = True
+        self._queue.clear()
+        self._queued = 0
+        if self._current is not None and self._completion is None:
+            current, self._current = self._current, None
+            self._completion = ensureDeferred(self._abandon(current.operation))
+
+    async def settled(self) -> None:
+        """After :meth:`end`: nothing of this exchange is under way any more."""
+        if self._completion is not None:
+            await self._completion
+
+    # --- serving ---
+
+    def serve(self) -> None:
+        """Take from the queue until an operation is being performed or the peer must read first."""
+        if self._is_serving:
+            return
+        self._is_serving = True
+        try:
+            while self._may_serve():
+                item = self._queue.popleft()
+                if isinstance(item, Fragment):
+                    self._queued -= len(item.data) + FRAGMENT_COST
+                    self._take(item)
+                else:
+                    self._channel.answer_release()
+        except CommandError as error:
+            self._channel.abort(str(error))
+        except Exception:  # the boundary: a fault of the program costs this association alone
+            self._program_fault(Failure())
+        finally:
+            self._is_serving = False
+        if self._queued > QUEUE_LIMIT:
+            self._flow.hold(Hold.QUEUE)
+        else:
+            self._flow.let_go(Hold.QUEUE)
+
+    def _may_serve(self) -> bool:
+        return (
+            bool(self._queue)
+            and self._completion is None
+            and not self._is_over
+            and not self._flow.is_held(Hold.ANSWERS)
+        )
+
+    def _take(self, fragment: Fragment) -> None:
+        received = self._assembler.add(*fragment)
+        if isinstance(received, DataSetPiece):
+            self._write(received.data, is_last=received.is_last)
+        elif isinstance(received, CommandReceived):
+            self._begin(received)
+
+    def _begin(self, received: CommandReceived) -> None:
+        message = received.message
+        if isinstance(message, Response):
+            raise CommandError(f"a response ({message.command_field:04X}H) to no request of ours")
+        if isinstance(message, CancelRequest):
+            return  # operations are performed one by one: what it would cancel has been answered
+        context = self._contexts[received.context_id]
+        operation = self._registry.begin(message, context, self._session)
+        self._current = Performance(message, context, operation, self._clock.seconds())
+        if not message.has_data_set:
+            self._complete(self._current)
+
+    def _write(self, data: memoryview, *, is_last: bool) -> None:
+        current = self._current
+        assert current is not None, "the assembler lets no Data Set pass before its Command Set"
+        current.size += len(data)
+        if len(data) < SMALL_FRAGMENT:
+            self._joined += data
+        else:
+            self._pass_on_joined(current)
+            self._pass_on(current, data)
+        if is_last or len(self._joined) >= JOINED_FRAGMENTS:
+            self._pass_on_joined(current)
+        if is_last:
+            self._complete(current)
+
+    def _pass_on_joined(self, current: Performance) -> None:
+        """Pass on small fragments as one: each alone would cost more memory than its bytes."""
+        if self._joined:
+            joined, self._joined = self._joined, bytearray()
+            self._pass_on(current, memoryview(joined))
+
+    def _pass_on(self, current: Performance, data: memoryview) -> None:
+        self._account.add(len(data))
+        current.operation.write(data)
+
+    # --- performing ---
+
+    def _complete(self, current: Performance) -> None:
+        completion = ensureDeferred(self._perform(current)).addErrback(self._program_fault)
+        if not completion.called:
+            self._completion = completion
+
+    async def _perform(self, current: Performance) -> None:
+        try:
+            outcome = await current.operation.complete()
+        except Exception:  # the boundary: a fault of the program costs this operation alone
+            self._log.failure("{request} failed", request=type(current.request).__name__)
+            outcome = Outcome(status=Status.PROCESSING_FAILURE, comment="fault of the program, see the log")
+        self._current = self._completion = None
+        if not self._is_over:
+            self._answer(current, outcome)
+        self._channel.performed(current, outcome, self._clock.seconds() - current.started)
+        self.serve()
+
+    def _answer(self, current: Performance, outcome: Outcome) -> None:
+        response = self._registry.response(current.request, outcome).encode()
+        try:
+            pdus = b"".join(fragments(current.context.id, response, maximum_length=self._maximum_length))
+        except ValueError as error:
+            self._channel.abort(str(error))
+        else:
+            self._channel.send(pdus)
+
+    def _program_fault(self, failure: Failure) -> None:
+        self._log.failure("an operation failed", failure)
+        self._channel.abort("fault of the program")
+
+    async def _abandon(self, operation: IOperation) -> None:
+        await operation.abandon()
+        self._completion = None

@@ -1,0 +1,124 @@
+"""What peers may take of this process: associations, and bytes waiting to be written.
+
+Nothing else counts either of them. The counts live in this process; counting that several
+processes share would take the place of these two classes and of nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sdcc.config import Local, Remote
+
+#: One association's bytes waiting to be written, and those of all associations together.
+WAITING_BYTES_OF_ONE = 4 * 1024 * 1024
+WAITING_BYTES_OF_ALL = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An association's place among those that are open."""
+
+    local_ae: str
+    calling_ae: str
+
+
+class AssociationLimits:
+    """How many associations are open: per local AE, per calling AE, and in all.
+
+    :param maximum_open: of all AEs together.
+    """
+
+    def __init__(self, maximum_open: int) -> None:
+        self.maximum_open = maximum_open
+        self._total = 0
+        self._by_local: Counter[str] = Counter()
+        self._by_caller: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    def exceeded(self, local: Local, remote: Remote | None) -> str | None:
+        """The limit that one more association would break, in words; None: there is room."""
+        if self._by_local[local.ae_title] >= local.max_associations:
+            return f"max_associations = {local.max_associations} of [[local]] {local.ae_title!r} reached"
+        if remote and 0 < remote.max_associations <= self._by_caller[remote.ae_title]:
+            return f"max_associations = {remote.max_associations} of [[remote]] {remote.ae_title!r} reached"
+        if self._total >= self.maximum_open:
+            return f"[association] maximum_open = {self.maximum_open} reached"
+        return None
+
+    def take(self, local_ae: str, calling_ae: str) -> Slot:
+        """Count an association in, to be given back by :meth:`release` once."""
+        slot = Slot(local_ae, calling_ae)
+        self._total += 1
+        self._by_local[local_ae] += 1
+        self._by_caller[calling_ae] += 1
+        return slot
+
+    def release(self, slot: Slot) -> None:
+        self._total -= 1
+        for counter, key in ((self._by_local, slot.local_ae), (self._by_caller, slot.calling_ae)):
+            counter[key] -= 1
+            if not counter[key]:
+                del counter[key]  # strangers' titles must not gather here
+
+
+class Account:
+    """One association's part of the waiting bytes.
+
+    :param pause: called when the association should send no more for now.
+    :param resume: called when it may again. Each is called once in turn.
+    """
+
+    def __init__(self, waiting: WaitingBytes, pause: Callable[[], None], resume: Callable[[], None]) -> None:
+        self._waiting = waiting
+        self._pause = pause
+        self._resume = resume
+        self.bytes = 0
+        self.is_held = False
+
+    def add(self, count: int) -> None:
+        self.bytes += count
+        self._waiting.total += count
+        if not self.is_held and self._waiting.is_too_much(self):
+            self._waiting.held.append(self)
+            self.is_held = True
+            self._pause()
+
+    def remove(self, count: int) -> None:
+        self.bytes -= count
+        self._waiting.total -= count
+        self._waiting.let_go()
+
+    def resume(self) -> None:
+        self.is_held = False
+        self._resume()
+
+
+class WaitingBytes:
+    """Bytes of all associations that wait in memory to be written.
+
+    An association that waits for more than its own limit, or adds to a total over the common
+    one, is held until both have fallen to half.
+    """
+
+    def __init__(self, of_one: int = WAITING_BYTES_OF_ONE, of_all: int = WAITING_BYTES_OF_ALL) -> None:
+        self._of_one = of_one
+        self._of_all = of_all
+        self.total = 0
+        self.held: list[Account] = []
+
+    def is_too_much(self, account: Account) -> bool:
+        return account.bytes > self._of_one or self.total > self._of_all
+
+    def let_go(self) -> None:
+        """Resume whom nothing holds any more."""
+        if not self.held or self.total > self._of_all // 2:
+            return
+        for account in [a for a in self.held if a.bytes <= self._of_one // 2]:
+            self.held.remove(account)
+            account.resume()

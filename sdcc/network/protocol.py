@@ -1,0 +1,298 @@
+"""An association that a peer opens: judged, then served until it ends.
+
+Here are its beginning and its end, its timers and its lines in the log; the messages between
+are :mod:`sdcc.network.exchange`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from sdcc.config import AssociationSettings, Local
+from sdcc.conformance import SOPClass
+from sdcc.dimse.messages import command_name
+from sdcc.dimse.status import Status
+from sdcc.interfaces import Outcome, Provenance, Session
+from sdcc.network.acceptor import Accepted, Acceptor, Refused
+from sdcc.network.connection import Connection
+from sdcc.network.exchange import Exchange, Performance
+from sdcc.network.flow import Flow, Hold
+from sdcc.network.limits import Account, AssociationLimits, WaitingBytes
+from sdcc.network.progress import ProgressWatch
+from sdcc.printable import byte_count, printable
+from sdcc.services.registry import Registry
+from sdcc.upper_layer.association import Association
+from sdcc.upper_layer.codes import AbortSource
+from sdcc.upper_layer.machine import (
+    AbortIndication,
+    AssociateIndication,
+    AssociateRejected,
+    DataIndication,
+    Indication,
+    ProviderAbortIndication,
+    ReleaseIndication,
+    Role,
+)
+from sdcc.upper_layer.pdu import AssociateRQ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all associations of a process share."""
+
+    acceptor: Acceptor
+    registry: Registry
+    sop_classes: Mapping[str, SOPClass]
+    limits: AssociationLimits
+    waiting: WaitingBytes
+    settings: AssociationSettings
+    clock: IReactorTime
+    #: Numbers the associations of this process, for the log.
+    next_number: Callable[[], int]
+
+
+@implementer(IPushProducer)
+class AcceptorProtocol(Connection):
+    """One connection to a port of ours.
+
+    :param locals_: the local AEs of that port, by title.
+    :param closed: called when the connection is gone and nothing of it is under way any more.
+    """
+
+    log = Logger(namespace="sdcc.association")
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        locals_: Mapping[str, Local],
+        closed: Callable[[AcceptorProtocol], None],
+    ) -> None:
+        settings = surroundings.settings
+        association = Association(Role.ACCEPTOR, maximum_length=settings.maximum_pdu_length)
+        super().__init__(association, surroundings.clock, settings.artim_timeout)
+        self._surroundings = surroundings
+        self._locals = locals_
+        self._closed = closed
+        self._name = ""
+        self._accepted: Accepted | None = None
+        self._exchange: Exchange | None = None
+        self._progress: ProgressWatch | None = None
+        self._was_requested = False
+        self._is_draining = False
+        self._performed_count = 0
+
+    # --- the transport ---
+
+    def connectionMade(self) -> None:
+        peer = self.transport.getPeer()
+        assert isinstance(peer, IPv4Address | IPv6Address)
+        self._address = peer.host
+        self._name = f"{peer.host}:{peer.port}"
+        self._flow = Flow(self.transport)
+        self.transport.registerProducer(self, True)
+        super().connectionMade()
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if self._progress is not None and self._exchange is not None:
+            self._progress.received(len(data), inside_message=self._exchange.is_inside_message)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._flow.close()
+        super().connectionLost(reason)
+        self._end()
+        if not self._was_requested:
+            self.log.debug("{name} left without an A-ASSOCIATE-RQ", name=self._name)
+        ensureDeferred(self._settle()).addErrback(self._program_fault)
+
+    async def _settle(self) -> None:
+        if self._exchange is not None:
+            await self._exchange.settled()
+        self._closed(self)
+
+    # the transport's view of us, as the producer of our answers
+
+    def pauseProducing(self) -> None:
+        self._flow.hold(Hold.ANSWERS)
+
+    def resumeProducing(self) -> None:
+        self._flow.let_go(Hold.ANSWERS)
+        if self._exchange is not None:
+            self._exchange.serve()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; connectionLost says so too."""
+
+    # --- the beginning ---
+
+    def indicate(self, indication: Indication) -> None:
+        match indication:
+            case DataIndication(fragments):
+                if self._exchange is not None:
+                    self._exchange.receive(fragments)
+            case AssociateIndication(request):
+                self._requested(request)
+                ensureDeferred(self._judge(request)).addErrback(self._program_fault)
+            case AssociateRejected(request, answer):
+                self._requested(request)
+                codes = f"{answer.result:d}/{answer.source:d}/{answer.reason:d}"
+                self.log.warn("{name} refused {codes}: protocol version", name=self._name, codes=codes)
+            case ReleaseIndication():
+                if self._exchange is not None:
+                    self._exchange.receive_release()
+            case AbortIndication(source, reason):
+                by = "the peer" if source == AbortSource.SERVICE_USER else "the peer's service-provider"
+                self._aborted(f"by {by}, source {source:d}, reason {reason:d}")
+            case ProviderAbortIndication(reason, cause):
+                self._aborted(
+                    f"source 2, reason {reason:d}: {cause}" if cause else "by the loss of its connection"
+                )
+
+    def _requested(self, request: AssociateRQ) -> None:
+        self._was_requested = True
+        number = self._surroundings.next_number()
+        self._name = f"{printable(request.called_ae)}<-{printable(request.calling_ae)}({number})"
+
+    async def _judge(self, request: AssociateRQ) -> None:
+        judgement = await self._surroundings.acceptor.judge(request, self._address, self._locals)
+        if not self.association.may_answer:  # the peer left while a host name was resolved
+            if isinstance(judgement, Accepted):
+                self._surroundings.limits.release(judgement.slot)
+        elif isinstance(judgement, Refused):
+            self.log.warn(
+                "{name} refused {codes}: {rule} (from {address})",
+                name=self._name,
+                codes=judgement.codes,
+                rule=judgement.rule,
+                address=self._address,
+            )
+            self.perform(self.association.reject(judgement.answer))
+        else:
+            self._establish(request, judgement)
+
+    def _establish(self, request: AssociateRQ, accepted: Accepted) -> None:
+        around = self._surroundings
+        self._accepted = accepted
+        account = Account(
+            around.waiting,
+            pause=partial(self._flow.hold, Hold.WAITING_BYTES),
+            resume=partial(self._flow.let_go, Hold.WAITING_BYTES),
+        )
+        provenance = Provenance(
+            calling_ae=request.calling_ae, called_ae=request.called_ae, calling_address=self._address
+        )
+        self._exchange = exchange = Exchange(
+            self,
+            contexts=accepted.contexts,
+            maximum_length=request.maximum_length,
+            registry=around.registry,
+            session=Session(provenance=provenance, services=accepted.services, on_written=account.remove),
+            account=account,
+            flow=self._flow,
+            clock=around.clock,
+        )
+        self._progress = ProgressWatch(
+            around.clock,
+            around.settings.idle_timeout,
+            is_our_turn=lambda: exchange.is_performing or self._flow.is_held(Hold.WAITING_BYTES),
+            expired=self._idle,
+        )
+        self.log.info(
+            "{name} opened from {address}, {accepted} of {proposed} contexts accepted",
+            name=self._name,
+            address=self._address,
+            accepted=len(accepted.contexts),
+            proposed=len(request.presentation_contexts),
+        )
+        self.perform(self.association.accept(accepted.answer))
+
+    # --- what the exchange asks for ---
+
+    def send(self, pdus: bytes) -> None:
+        if self.association.may_send_data:
+            self.perform(self.association.send_data(pdus))
+
+    def answer_release(self) -> None:
+        if self.association.may_answer_release:
+            self.perform(self.association.answer_release())
+            self.log.info(
+                "{name} released, operations: {count}", name=self._name, count=self._performed_count
+            )
+            self._end()
+
+    def abort(self, cause: str) -> None:
+        if self.association.may_abort:
+            self.perform(self.association.abort())
+            self._aborted(f"source 0: {cause}")
+
+    def performed(self, performance: Performance, outcome: Outcome, seconds: float) -> None:
+        self._performed_count += 1
+        if self._progress is not None:
+            self._progress.progressed()
+        self.log.emit(
+            LogLevel.info if outcome.status == Status.SUCCESS else LogLevel.warn,
+            "{name} {request} {status:04X} {size}{milliseconds:.1f} ms{comment}",
+            name=self._name,
+            request=self._described(performance),
+            status=outcome.status,
+            size=f"{byte_count(performance.size)} " if performance.request.has_data_set else "",
+            milliseconds=seconds * 1000,
+            comment=f": {outcome.comment}" if outcome.comment else "",
+        )
+        if self._is_draining:
+            self.drain()
+
+    def _described(self, performance: Performance) -> str:
+        """`C-STORE CT 1.2.3`: the request, a few letters for its SOP Class, its instance."""
+        request = performance.request
+        sop_class = self._surroundings.sop_classes[performance.context.abstract_syntax]
+        command = command_name(request.command_field).removesuffix("-RQ")
+        return printable(
+            " ".join(filter(None, (command, sop_class.short, request.affected_sop_instance_uid)))
+        )
+
+    # --- the end ---
+
+    def drain(self) -> None:
+        """End now if nothing is under way, else as soon as nothing is."""
+        self._is_draining = True
+        if self._exchange is None or self._exchange.is_idle:
+            self.abort("SDCC is stopping")
+            self.transport.loseConnection()
+
+    def cut(self) -> None:
+        """End at once."""
+        self.abort("SDCC is stopping")
+        self.transport.abortConnection()
+
+    def _idle(self) -> None:
+        self.abort(f"no progress for {self._surroundings.settings.idle_timeout:g} s")
+
+    def _aborted(self, how: str) -> None:
+        self.log.warn("{name} aborted {how}", name=self._name, how=how)
+        self._end()
+
+    def _end(self) -> None:
+        """The association exists no more; its connection may, until the peer closes it."""
+        self._flow.open_for_good()
+        if self._progress is not None:
+            self._progress.stop()
+        if self._exchange is not None:
+            self._exchange.end()
+        if self._accepted is not None:
+            self._surroundings.limits.release(self._accepted.slot)
+            self._accepted = None
+
+    def _program_fault(self, failure: Failure) -> None:
+        self.log.failure("{name} failed", failure, name=self._name)
+        self.abort("fault of the program")

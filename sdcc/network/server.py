@@ -1,0 +1,90 @@
+"""All ports of a process and the connections that stand on them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import ServerFactory
+
+from sdcc.config import AssociationSettings, Local
+from sdcc.conformance import SOPClass
+from sdcc.network.acceptor import Acceptor
+from sdcc.network.limits import AssociationLimits, WaitingBytes
+from sdcc.network.protocol import AcceptorProtocol, Surroundings
+from sdcc.services.registry import Registry
+
+
+class AssociationServer:
+    """Builds the protocols for every port, and ends them when the process stops."""
+
+    def __init__(
+        self,
+        *,
+        acceptor: Acceptor,
+        registry: Registry,
+        sop_classes: Mapping[str, SOPClass],
+        limits: AssociationLimits,
+        waiting: WaitingBytes,
+        settings: AssociationSettings,
+        clock: IReactorTime,
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._surroundings = Surroundings(
+            acceptor=acceptor,
+            registry=registry,
+            sop_classes=sop_classes,
+            limits=limits,
+            waiting=waiting,
+            settings=settings,
+            clock=clock,
+            next_number=itertools.count(1).__next__,
+        )
+        self._connections: set[AcceptorProtocol] = set()
+        self._all_closed: Deferred[None] | None = None
+
+    def port(self, locals_: Mapping[str, Local]) -> PortFactory:
+        """The factory for a port that these local AEs, by title, share."""
+        return PortFactory(self, locals_)
+
+    def open(self, locals_: Mapping[str, Local]) -> AcceptorProtocol:
+        connection = AcceptorProtocol(self._surroundings, locals_, self._closed)
+        self._connections.add(connection)
+        return connection
+
+    def _closed(self, connection: AcceptorProtocol) -> None:
+        self._connections.discard(connection)
+        if self._all_closed is not None and not self._connections:
+            self._all_closed.callback(None)
+
+    async def stop(self) -> None:
+        """End idle associations now, others when what is under way is done, all after `drain_timeout`."""
+        if not self._connections:
+            return
+        self._all_closed = Deferred()
+        for connection in list(self._connections):
+            connection.drain()
+        timer = self._clock.callLater(self._settings.drain_timeout, self._cut)
+        await self._all_closed
+        if timer.active():
+            timer.cancel()
+
+    def _cut(self) -> None:
+        for connection in list(self._connections):
+            connection.cut()
+
+
+class PortFactory(ServerFactory):
+    """Associations at one port."""
+
+    noisy = False
+
+    def __init__(self, server: AssociationServer, locals_: Mapping[str, Local]) -> None:
+        self._server = server
+        self._locals = locals_
+
+    def buildProtocol(self, addr: IAddress | None) -> AcceptorProtocol:
+        return self._server.open(self._locals)
