@@ -15,6 +15,9 @@ from sdcc.config import Local, Remote
 #: One association's bytes waiting to be written, and those of all associations together.
 WAITING_BYTES_OF_ONE = 4 * 1024 * 1024
 WAITING_BYTES_OF_ALL = 128 * 1024 * 1024
+#: An association of which no more than this waits is never held: what performs its operation may
+#: itself be waiting for more before it writes any, and both would wait for ever.
+SPARED_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +106,29 @@ class WaitingBytes:
     """Bytes of all associations that wait in memory to be written.
 
     An association that waits for more than its own limit, or adds to a total over the common
-    one, is held until both have fallen to half.
+    one, is held until both have fallen to half, or to what is spared.
     """
 
-    def __init__(self, of_one: int = WAITING_BYTES_OF_ONE, of_all: int = WAITING_BYTES_OF_ALL) -> None:
+    def __init__(
+        self,
+        of_one: int = WAITING_BYTES_OF_ONE,
+        of_all: int = WAITING_BYTES_OF_ALL,
+        spared: int = SPARED_BYTES,
+    ) -> None:
         self._of_one = of_one
         self._of_all = of_all
+        self._spared = spared
         self.total = 0
         self.held: list[Account] = []
 
     def is_too_much(self, account: Account) -> bool:
-        return account.bytes > self._of_one or self.total > self._of_all
+        return account.bytes > self._of_one or (self.total > self._of_all and account.bytes > self._spared)
 
     def let_go(self) -> None:
         """Resume whom nothing holds any more."""
-        if not self.held or self.total > self._of_all // 2:
+        if not self.held:
             return
-        for account in [a for a in self.held if a.bytes <= self._of_one // 2]:
+        enough = self._of_one // 2 if self.total <= self._of_all // 2 else self._spared
+        for account in [account for account in self.held if account.bytes <= enough]:
             self.held.remove(account)
             account.resume()

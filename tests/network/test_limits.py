@@ -56,14 +56,29 @@ def test_an_association_is_held_over_its_limit_until_half_is_written() -> None:
 
 def test_over_the_common_limit_whoever_adds_is_held_until_half_of_all_is_written() -> None:
     calls: list[str] = []
-    waiting = WaitingBytes(of_one=100, of_all=150)
+    waiting = WaitingBytes(of_one=100, of_all=150, spared=10)
     one, two = account(waiting, calls, "one"), account(waiting, calls, "two")
     one.add(90)
     two.add(70)
     assert calls == ["pause two"]
-    two.remove(70)
-    assert calls == ["pause two"], "90 of 150 still wait"
-    one.remove(20)
+    two.remove(50)
+    assert calls == ["pause two"], "110 of 150 still wait"
+    one.remove(40)
     assert calls == ["pause two", "resume two"]
-    one.remove(70)
+    one.remove(50)
+    two.remove(20)
     assert waiting.total == 0
+
+
+def test_an_association_with_little_waiting_is_never_held_for_the_others() -> None:
+    """What performs its operation may be waiting for more; nobody would ever write."""
+    calls: list[str] = []
+    waiting = WaitingBytes(of_one=1000, of_all=100, spared=50)
+    accounts = [account(waiting, calls, str(number)) for number in range(10)]
+    for one in accounts:
+        one.add(50)
+    assert (waiting.total, calls) == (500, [])
+    accounts[0].add(1)
+    assert calls == ["pause 0"]
+    accounts[0].remove(1)
+    assert calls == ["pause 0", "resume 0"]
