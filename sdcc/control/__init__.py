@@ -1,0 +1,63 @@
+"""`sdccctl`, the administrator's tool: its arguments and its exit codes.
+
+A command is a module with `add`, which describes its arguments, and `run`, which performs it. None
+of them needs the server to run, and none disturbs it if it does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdcc import __version__
+from sdcc.config import ConfigurationError, load
+from sdcc.control import check, conformance, echo, explain, instances
+
+#: The command could not be tried, as argparse has it for wrong arguments.
+NOT_TRIED = 2
+
+EPILOG = """\
+exit codes: 0 done, or yes; 1 failed, or no; 2 not tried, because of the arguments or the configuration.
+With no --config, every default holds and relative paths start at the current directory."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What may be written after `sdccctl`."""
+    top = argparse.ArgumentParser(
+        prog="sdccctl",
+        description="Look after SDCC, a DICOM server.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument(
+        "--config", metavar="FILE", type=Path, help="the configuration that the server runs with"
+    )
+    top.add_argument("--version", action="version", version=f"SDCC {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (check, instances, conformance, echo, explain):
+        command.add(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Perform what the command line asks for; give the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal has no letters for
+    options = parser().parse_args(arguments)
+    try:
+        configuration = load(options.config)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1 if options.run is check.run else NOT_TRIED
+    try:
+        code: int = options.run(options, configuration)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough. What is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code

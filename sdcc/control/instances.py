@@ -1,0 +1,111 @@
+"""`sdccctl instances`: what is registered, read from the index while the server goes on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+
+from twisted.internet.task import Clock
+
+from sdcc.config import Configuration
+from sdcc.control.arguments import Commands
+from sdcc.control.synchronous import at_once, each
+from sdcc.index.sqlite import SQLiteIndex
+from sdcc.interfaces import StoredObject
+from sdcc.printable import byte_count, printable
+
+
+def add(commands: Commands) -> None:
+    words = "list the objects that are registered, the first received first"
+    command = commands.add_parser("instances", help=words, description=words)
+    command.add_argument("--study", metavar="UID", help="those of one study only")
+    command.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, configuration: Configuration) -> int:
+    line = json_line if options.json else text_line
+    count = 0
+    try:
+        for stored in registered(configuration, options.study):
+            count += 1
+            if count == 1 and not options.json:
+                print(row(*COLUMNS, "file"))
+            print(line(stored, str(configuration.storage.directory / stored.file.path)))
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        print(printable(str(error)), file=sys.stderr)
+        return 1
+    if not count:
+        of_study = f" of study {options.study}" if options.study else ""
+        print(printable(f"no object is registered{of_study}"), file=sys.stderr)
+    return 0
+
+
+def registered(configuration: Configuration, study_instance_uid: str | None) -> Iterator[StoredObject]:
+    """The index's objects, in bounded memory; without a reactor, in this thread.
+
+    :raises OSError: there is no index, or it cannot be read.
+    :raises ValueError: the file is no index of this version.
+    """
+    path = configuration.index_path
+    assert path is not None, "an unsupported configuration is not loaded"
+    index = SQLiteIndex(
+        path,
+        run_in_thread=at_once,
+        read_in_thread=at_once,
+        clock=Clock(),  # reading takes no notice of the time
+        timeout=configuration.index.timeout,
+    )
+    return each(index.instances(study_instance_uid))
+
+
+# --- as lines ------------------------------------------------------------------------------
+
+#: Of a line for people; the last column, the file, is as wide as it is.
+COLUMNS = {"received (UTC)": 19, "from": 16, "mod.": 4, "size": 7, "patient ID": 16, "patient name": 24}
+
+
+def row(*cells: str) -> str:
+    return "  ".join(map(str.ljust, cells, (*COLUMNS.values(), 0)))
+
+
+def text_line(stored: StoredObject, path: str) -> str:
+    """For people: no character of a stranger's text can steer their terminal."""
+    line = row(
+        f"{stored.file.received_at:%Y-%m-%d %H:%M:%S}",
+        printable(stored.file.provenance.calling_ae),
+        printable(stored.series.modality or "-"),
+        byte_count(stored.file.size),
+        printable(stored.study.patient_id or "-"),
+        printable(stored.study.patient_name or "-"),
+        printable(path),
+    )
+    return f"{line}  ({printable(stored.fault)})" if stored.fault else line
+
+
+def json_line(stored: StoredObject, path: str) -> str:
+    """For programs: pure ASCII, without a control character."""
+    file = stored.file
+    return json.dumps(
+        {
+            "sop_instance_uid": stored.instance.sop_instance_uid,
+            "sop_class_uid": stored.instance.sop_class_uid,
+            "series_instance_uid": stored.series.series_instance_uid,
+            "study_instance_uid": stored.study.study_instance_uid,
+            "patient_id": stored.study.patient_id,
+            "patient_name": stored.study.patient_name,
+            "modality": stored.series.modality,
+            "transfer_syntax_uid": file.transfer_syntax_uid,
+            "path": path,
+            "size": file.size,
+            "sha256": file.sha256,
+            "received_at": file.received_at.isoformat(timespec="microseconds"),
+            "calling_ae": file.provenance.calling_ae,
+            "called_ae": file.provenance.called_ae,
+            "fault": stored.fault,
+        }
+    ).replace("\x7f", r"\u007f")

@@ -1,0 +1,102 @@
+"""Configurations in files, and an index with objects in it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
+
+from sdcc.control.synchronous import at_once, result
+from sdcc.index.sqlite import SQLiteIndex
+from sdcc.interfaces import Instance, Provenance, Registered, Series, StoredFile, StoredObject, Study
+
+CONFIGURATION = """
+[[local]]
+ae_title = "SDCC"
+[[local]]
+ae_title = "RESEARCH"
+port = 104
+[[remote]]
+ae_title = "CT01"
+address = "192.168.10.21"
+port = 11113
+max_associations = 3
+[[remote]]
+ae_title = "WS"
+address = "127.0.0.1"
+services = ["verification"]
+"""
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Callable[[str], str]:
+    """Writes a configuration; gives the file's name, for `--config`."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "sdcc.toml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def config(configured: Callable[[str], str]) -> str:
+    return configured(CONFIGURATION)
+
+
+@pytest.fixture
+def stored_object() -> Callable[..., StoredObject]:
+    """Makes one with a SOP Instance UID; keywords replace what the listing shows."""
+
+    def make(
+        uid: str,
+        *,
+        study_uid: str = "1.2.1",
+        patient_id: str | None = "4711",
+        patient_name: str | None = "Yamada^Tarou",
+        fault: str | None = None,
+        minute: int = 0,
+    ) -> StoredObject:
+        return StoredObject(
+            study=Study(study_instance_uid=study_uid, patient_id=patient_id, patient_name=patient_name),
+            series=Series(series_instance_uid=f"{study_uid}.2", modality="CT"),
+            instance=Instance(sop_instance_uid=uid, sop_class_uid="1.2.840.10008.5.1.4.1.1.2"),
+            file=StoredFile(
+                path=f"objects/2024/02/29/{uid}.dcm",
+                size=525_000,
+                data_set_size=524_300,
+                sha256="ab" * 32,
+                transfer_syntax_uid="1.2.840.10008.1.2.1",
+                received_at=datetime.datetime(2024, 2, 29, 13, minute, 59, tzinfo=datetime.UTC),
+                provenance=Provenance(calling_ae="CT01", called_ae="SDCC", calling_address="192.168.10.21"),
+            ),
+            fault=fault,
+        )
+
+    return make
+
+
+@pytest.fixture
+def registered(tmp_path: Path) -> Callable[..., None]:
+    """Puts objects into the index of the configuration."""
+
+    def register(*objects: StoredObject) -> None:
+        index = SQLiteIndex(
+            tmp_path / "sdcc-data" / "index.sqlite",
+            run_in_thread=at_once,
+            read_in_thread=at_once,
+            clock=Clock(),
+            timeout=10.0,
+        )
+        index.prepare()
+        for stored in objects:
+            done = ensureDeferred(index.register(stored))
+            assert done.result == Registered()
+        result(index.stop())
+
+    return register

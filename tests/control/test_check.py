@@ -1,0 +1,153 @@
+"""`sdccctl check`: what a configuration means, and what stands against it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sdcc.config import Configuration, Storage
+from sdcc.control import main
+from sdcc.control.check import problems
+
+
+def test_it_says_what_the_configuration_means(
+    configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = configured(
+        """
+        local = [{ max_associations = 4 }, { ae_title = "A2", port = 0, interface = "::" }]
+        [[remote]]
+        ae_title = "CT01"
+        address = "192.168.10.21"
+        port = 104
+        max_associations = 3
+        [[remote]]
+        ae_title = "WS"
+        address = "ws.example.org"
+        services = []
+        [access]
+        unknown_callers = "reject"
+        [storage]
+        minimum_free = 0
+        additional_sop_classes = ["1.2.3"]
+        [index]
+        url = "sqlite:///index.db"
+        """
+    )
+    assert main(["--config", path, "check"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.splitlines() == [
+        f"configuration {path}",
+        "local AE      SDCC on 127.0.0.1, port 11112 (this host only); 4 open at once",
+        "local AE      A2 on ::, port any free port; 1 open at once",
+        "remote AE     CT01 at 192.168.10.21, port 104; may use storage, verification; 3 open at once",
+        "remote AE     WS at ws.example.org; may use nothing",
+        "other AEs     refused",
+        "SOP classes   32",
+        f"objects       in {tmp_path}/sdcc-data",
+        "              of up to 16 GiB, written by 8 threads",
+        "              taken until the disk is full",
+        f"index         SQLite, in {tmp_path}/index.db",
+        "              a registration may take 10 s",
+        "associations  200 in all, with P-DATA-TF of 16384 bytes",
+        "timers        ARTIM 30 s, idle 300 s, drain 30 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("access", "lines"),
+    [
+        ("unknown_callers = 'loopback'", ["other AEs     accepted from this host only"]),
+        ("unknown_callers = 'accept'", ["other AEs     accepted from everywhere"]),
+        (
+            "check_address = false",
+            ["remote AE     A at ::1; accepted from everywhere; may use storage, verification"],
+        ),
+    ],
+)
+def test_it_says_who_may_call(
+    access: str, lines: list[str], configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(
+            [
+                "--config",
+                configured(f"remote = [{{ ae_title = 'A', address = '::1' }}]\n[access]\n{access}"),
+                "check",
+            ]
+        )
+        == 0
+    )
+    assert set(lines) <= set(capsys.readouterr().out.splitlines())
+
+
+def test_nothing_is_created(
+    configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", configured("storage.directory = 'a/b/c'"), "check"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["sdcc.toml"]
+
+
+def said_problems(path: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What stands against a configuration; its meaning is said all the same."""
+    assert main(["--config", path, "check"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"configuration {path}\n")
+    return captured.err.splitlines()
+
+
+def test_an_interface_must_be_an_address_of_this_host(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once for each interface; 192.0.2.0/24 is nobody's (RFC 5737)."""
+    path = configured('local = [{ interface = "192.0.2.1" }, { ae_title = "B", interface = "192.0.2.1" }]')
+    assert said_problems(path, capsys) == [
+        "[[local]].interface: 192.0.2.1 is no address of this host (Cannot assign requested address)"
+    ]
+
+
+def test_a_port_in_use_is_no_problem(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the server's own while that runs."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        path = configured(f"local = [{{ port = {server.getsockname()[1]} }}]")
+        assert main(["--config", path, "check"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("storage.directory = 'file'", "[storage].directory"),
+        ("index.url = 'sqlite:///file/i'", "[index].url"),
+    ],
+)
+def test_a_directory_must_not_be_a_file(
+    text: str, key: str, configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert said_problems(configured(text), capsys) == [f"{key}: {tmp_path}/file is no directory"]
+
+
+@pytest.mark.parametrize(("directory", "words"), [("locked", "be written"), ("locked/a/b", "hold a new a/b")])
+def test_a_directory_must_be_writable(
+    directory: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the tests are run by root, who may write everywhere."""
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != locked)
+    configuration = Configuration(storage=Storage(directory=tmp_path / directory))
+    assert list(problems(configuration)) == [f"[storage].directory: {locked} cannot {words} by this user"]
+
+
+def test_no_file_name_can_steer_the_terminal(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", configured('storage.directory = "a\\u001b[2J\\u202e"'), "check"]) == 0
+    assert r"/a\x1b[2J\u202e" in capsys.readouterr().out

@@ -1,0 +1,158 @@
+"""`sdccctl echo`: whom it calls, and what it says of the answer."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from twisted.internet.defer import ensureDeferred
+
+from sdcc.config import AssociationSettings, Configuration, Local, Remote
+from sdcc.control import echo, main, parser
+from sdcc.control.echo import NoPeer, Peer, peer
+from sdcc.network.requestor import AssociationAborted, EchoResult, NoResponse, RequestorError
+
+CONFIGURATION = Configuration(
+    locals=(Local(ae_title="ARCHIVE"), Local(ae_title="SECOND", port=104)),
+    remotes=(
+        Remote(ae_title="CT 01", address="ct01.example.org", port=104),
+        Remote(ae_title="MUTE", address="192.168.10.9"),
+        Remote(ae_title="A@B:1", address="192.168.10.10", port=11112),
+    ),
+    association=AssociationSettings(artim_timeout=7.0, maximum_pdu_length=32768),
+)
+REACTOR = object()
+
+
+def react(perform: Any) -> NoReturn:
+    """As `task.react` ends, for what waits for nothing."""
+    performed = ensureDeferred(perform(REACTOR))
+    assert performed.called
+    performed.addErrback(lambda failure: failure.raiseException())
+    raise SystemExit(0)
+
+
+class Echo:
+    """A peer that answers as it is told; notes how it was called."""
+
+    def __init__(self, answer: EchoResult | RequestorError) -> None:
+        self.answer = answer
+        self.calls: list[tuple[object, dict[str, object]]] = []
+
+    async def __call__(self, reactor: object, **keywords: object) -> EchoResult:
+        self.calls.append((reactor, keywords))
+        if isinstance(self.answer, RequestorError):
+            raise self.answer
+        return self.answer
+
+
+def run(arguments: list[str], answer: EchoResult | RequestorError) -> tuple[int, Echo]:
+    called = Echo(answer)
+    options = parser().parse_args(["echo", *arguments])
+    return echo.run(options, CONFIGURATION, echo=called, react=react), called
+
+
+def test_a_peer_that_answers_is_shown_with_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = run(["CT 01"], EchoResult(0x0000, 0.00214))
+    assert code == 0
+    assert capsys.readouterr() == ("CT 01@ct01.example.org:104 answered C-ECHO with 0000 in 2.1 ms\n", "")
+
+
+def test_the_association_is_asked_for_as_configured() -> None:
+    _, called = run(["CT 01", "--timeout", "2.5"], EchoResult(0, 0.001))
+    assert called.calls == [
+        (
+            REACTOR,
+            {
+                "address": "ct01.example.org",
+                "port": 104,
+                "called_ae": "CT 01",
+                "calling_ae": "ARCHIVE",
+                "artim_timeout": 7.0,
+                "timeout": 2.5,
+                "maximum_pdu_length": 32768,
+            },
+        )
+    ]
+
+
+def test_another_status_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = run(["X@::1:104"], EchoResult(0x0124, 0.001))
+    assert code == 1
+    assert capsys.readouterr() == ("", "X@[::1]:104 answered C-ECHO with 0124 in 1.0 ms\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NoResponse("no answer to C-ECHO-RQ within 10 s"), "no answer to C-ECHO-RQ within 10 s"),
+        (AssociationAborted("the peer aborted\x1b"), r"the peer aborted\x1b"),
+    ],
+)
+def test_what_went_wrong_is_said_with_the_peer(
+    error: RequestorError, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _ = run(["X@host:104"], error)
+    assert code == 1
+    assert capsys.readouterr() == ("", f"X@host:104: {words}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CT 01", Peer(ae_title="CT 01", address="ct01.example.org", port=104)),
+        (" CT 01 ", Peer(ae_title="CT 01", address="ct01.example.org", port=104)),
+        ("A@B:1", Peer(ae_title="A@B:1", address="192.168.10.10", port=11112)),
+        ("X@host:1", Peer(ae_title="X", address="host", port=1)),
+        ("CT 01@host:1", Peer(ae_title="CT 01", address="host", port=1)),
+        ("A@B@10.0.0.1:65535", Peer(ae_title="A@B", address="10.0.0.1", port=65535)),
+        ("X@[::1]:104", Peer(ae_title="X", address="::1", port=104)),
+    ],
+)
+def test_a_peer_is_a_configured_remote_or_given_in_full(text: str, expected: Peer) -> None:
+    assert peer(text, CONFIGURATION) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("CT02", "ct 01", "", "@host:104", "X@host", "X@host:", "X@host:0", "X@host:65536", "X@host:1_0"),
+        *("X@:104", "X@ho st:104", "X@10.0.0.256:104", "SEVENTEEN_LETTERS@host:104", "X@host:\u0661"),
+    ],
+)
+def test_anybody_else_is_unknown(text: str) -> None:
+    with pytest.raises(NoPeer, match=r"known: 'CT 01', 'MUTE', 'A@B:1'$"):
+        peer(text, CONFIGURATION)
+
+
+def test_a_remote_without_a_port_cannot_be_called() -> None:
+    with pytest.raises(NoPeer, match=r"^\[\[remote\]\] 'MUTE' has no port to be called on$"):
+        peer("MUTE", CONFIGURATION)
+
+
+def test_an_unknown_peer_is_not_tried(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", config, "echo", "CT02"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "'CT02' is no [[remote]] and no TITLE@host:port; known: 'CT01', 'WS'\n",
+    )
+
+
+def test_a_port_where_nobody_listens_is_said_to_be_so(tmp_path: Path) -> None:
+    """As a process, on its real reactor."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        called = f"X@127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, "-m", "sdcc.control", "echo", called],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{called}: no connection to ")

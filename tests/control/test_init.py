@@ -1,0 +1,154 @@
+"""`sdccctl`: its arguments, its exit codes, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sdcc import __version__
+from sdcc.config import Configuration
+from sdcc.control import main
+from sdcc.interfaces import StoredObject
+from sdcc.statement import conformance_statement
+
+SDCCCTL = [sys.executable, "-m", "sdcc.control"]
+COMMANDS = ("check", "instances", "conformance", "echo", "explain")
+
+
+def exit_code(*arguments: str) -> int:
+    """Of :func:`main`, whichever way it ends."""
+    with pytest.raises(SystemExit) as end:
+        sys.exit(main(arguments))
+    return int(str(end.value.code))
+
+
+def test_help_names_every_command_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--help") == 0
+    listed = capsys.readouterr().out.partition("  COMMAND\n")[2].partition("\n\n")[0]
+    assert [
+        line.split()[0] for line in listed.splitlines() if line.startswith("    ") and line[4] != " "
+    ] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(command, "--help") == 0
+    assert capsys.readouterr().out.startswith(f"usage: sdccctl {command} ")
+
+
+def test_the_version_is_the_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--version") == 0
+    assert capsys.readouterr().out == f"SDCC {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("reindex",),
+        ("check", "more"),
+        ("instances", "--study"),
+        ("echo",),
+        ("echo", "CT01", "--timeout", "0"),
+        ("echo", "CT01", "--timeout", "nan"),
+        ("echo", "CT01", "--timeout", "soon"),
+        ("explain", "--calling", "A", "--called", "SDCC"),
+    ],
+)
+def test_wrong_arguments_are_explained_with_exit_2(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("usage: sdccctl")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("check",), 1),
+        (("instances",), 2),
+        (("conformance",), 2),
+        (("echo", "CT01"), 2),
+        (("explain", "--calling", "A", "--called", "B", "--address", "::1"), 2),
+    ],
+)
+def test_what_is_wrong_with_the_configuration_is_said_by_every_command(
+    command: tuple[str, ...],
+    code: int,
+    configured: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = configured("[storage]\nthreads = 0\n[http]\nendpoint = 'tcp:11180'\n")
+    assert main(["--config", path, *command]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        f"{path}: [storage].threads = 0: allowed: a whole number from 1 to 256",
+        f"{path}: [http]: this version does not provide it yet",
+    ]
+
+
+def test_a_configuration_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", str(tmp_path / "none.toml"), "check"]) == 1
+    assert capsys.readouterr().err == f"{tmp_path}/none.toml: cannot be read: No such file or directory\n"
+
+
+def test_conformance_prints_the_statement_of_the_configuration(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", configured("association.maximum_open = 77"), "conformance"]) == 0
+    statement = capsys.readouterr().out
+    assert statement != conformance_statement(Configuration())
+    assert statement.replace("in all                    77", "in all                    200") == (
+        conformance_statement(Configuration())
+    )
+
+
+# --- as a process --------------------------------------------------------------------------
+
+
+def test_the_program_runs_by_itself(tmp_path: Path) -> None:
+    """With no file every default holds, and nothing is left behind."""
+    done = subprocess.run([*SDCCCTL, "check"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{tmp_path}/sdcc-data" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_seen_enough_ends_the_program_quietly(
+    tmp_path: Path, registered: Callable[..., None], stored_object: Callable[..., StoredObject]
+) -> None:
+    """As `sdccctl instances | head -1` does."""
+    registered(*(stored_object(f"1.2.3.{number}") for number in range(1000)))
+    process = subprocess.Popen(
+        [*SDCCCTL, "instances", "--json"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b'{"sop_instance_uid": "1.2.3.0"')
+    process.stdout.close()
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"")
+
+
+def test_a_terminal_without_the_letters_gets_escapes(
+    tmp_path: Path, registered: Callable[..., None], stored_object: Callable[..., StoredObject]
+) -> None:
+    registered(stored_object("1.2.3", patient_name="Müller^Jörg"))
+    done = subprocess.run(
+        [*SDCCCTL, "instances"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert rb"M\xfcller^J\xf6rg" in done.stdout

@@ -1,0 +1,42 @@
+"""Coroutines that wait for nothing, without a reactor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+
+from sdcc.control.synchronous import at_once, each, result
+
+
+async def numbers(count: int) -> AsyncIterator[int]:
+    for number in range(count):
+        yield await at_once(int, number)
+
+
+async def failing() -> int:
+    return await at_once(int, "x")
+
+
+async def waiting(awaited: Deferred[int]) -> int:
+    return await awaited
+
+
+def test_a_result_is_given() -> None:
+    assert result(waiting(succeed(3))) == 3
+
+
+def test_an_exception_is_raised() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        result(failing())
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_each_item_is_given_in_order(count: int) -> None:
+    assert list(each(numbers(count))) == list(range(count))
+
+
+def test_waiting_is_a_fault_of_the_program() -> None:
+    with pytest.raises(AssertionError, match="waited"):
+        result(waiting(Deferred()))
