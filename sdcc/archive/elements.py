@@ -1,0 +1,232 @@
+"""The walk over a Data Set's leading elements (PS3.5 section 7), which keeps the wanted ones.
+
+Only headers and wanted values are read; all else is passed over by its length. Nested Data Sets
+are walked, without recursion, where nothing but their delimitation tells their end. Nothing here
+knows what an element means, or where the bytes come from.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+#: `read(offset, length)` gives these bytes of the Data Set; fewer only at its end.
+Read = Callable[[int, int], bytes]
+
+#: Bytes of a wanted value that are kept.
+LONGEST_VALUE = 4096
+#: Bytes read at once: to begin with, after a leap over a value, and at most.
+FIRST_READ, READ_AFTER_LEAP, LONGEST_READ = 16 * 1024, 1024, 64 * 1024
+#: Bytes read in search of headers: two million of the smallest. After that a Data Set is given up.
+MOST_READ = 16 * 1024 * 1024
+#: Elements beyond the last one wanted that are passed in search of a required one.
+MOST_STRAYS = 16
+
+_UNDEFINED = 0xFFFFFFFF
+_PIXEL_DATA = 0x7FE00010
+_ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_BETWEEN_ITEMS = (_ITEM, _SEQUENCE_DELIMITATION)
+_DELIMITATIONS = (_ITEM_DELIMITATION, _SEQUENCE_DELIMITATION)
+
+_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_IN_PLACE_OF_A_VR = (b"\0\0", b"??", b"  ", b"--")
+#: Given for the VR of an element of Explicit VR that has none.
+NO_VR = b"??"
+
+#: A tag, its VR (empty in Implicit VR), where the value begins, its length.
+_Header = tuple[int, bytes, int, int]
+#: Reads the header that begins at an offset of some bytes; struct.error where not all of it is there.
+_ReadHeader = Callable[[bytes, int], _Header]
+
+
+class Element(NamedTuple):
+    """A wanted element."""
+
+    #: Empty in Implicit VR.
+    vr: bytes
+    value: bytes
+
+
+@dataclass(slots=True)
+class LeadingElements:
+    """What a walk has found."""
+
+    #: By tag, the outermost Data Set's only. Of two with the same tag, the first.
+    elements: dict[int, Element] = field(default_factory=dict)
+    #: What was wrong but could be passed: of each kind the first tag.
+    faults: dict[str, int] = field(default_factory=dict)
+    #: What ended the walk early, in at most 24 characters, and the tag where it happened.
+    broken: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A Transfer Syntax as far as elements are concerned (PS3.5 Annex A)."""
+
+    byte_order: Literal["little", "big"]
+    read_header: _ReadHeader
+
+
+def _implicit_vr(order: str) -> _ReadHeader:
+    """PS3.5 7.1.3."""
+    unpack = struct.Struct(order + "HHI").unpack_from
+
+    def read_header(data: bytes, at: int) -> _Header:
+        group, number, length = unpack(data, at)
+        return group << 16 | number, b"", at + 8, length
+
+    return read_header
+
+
+def _explicit_vr(order: str) -> _ReadHeader:
+    """PS3.5 7.1.2, and a reading for what is no VR."""
+    unpack = struct.Struct(order + "HH2sH").unpack_from
+    unpack_length = struct.Struct(order + "I").unpack_from
+
+    def read_header(data: bytes, at: int) -> _Header:
+        group, number, vr, length = unpack(data, at)
+        tag = group << 16 | number
+        if vr in _SHORT_VRS:
+            return tag, vr, at + 8, length
+        if vr in _LONG_VRS:
+            return tag, vr, at + 12, unpack_length(data, at + 8)[0]
+        if group == 0xFFFE:
+            return tag, b"", at + 8, unpack_length(data, at + 4)[0]
+        if vr.isalpha() and vr.isupper() and not length:
+            # A VR that the standard has yet to define: its length has 32 bits.
+            return tag, vr, at + 12, unpack_length(data, at + 8)[0]
+        if vr in _IN_PLACE_OF_A_VR or vr.isalpha():
+            return tag, NO_VR, at + 8, length
+        # Half of a 32-bit length: some senders copy elements of Implicit VR as they are.
+        return tag, NO_VR, at + 8, unpack_length(data, at + 4)[0]
+
+    return read_header
+
+
+IMPLICIT_VR_LITTLE_ENDIAN = Encoding("little", _implicit_vr("<"))
+EXPLICIT_VR_LITTLE_ENDIAN = Encoding("little", _explicit_vr("<"))
+EXPLICIT_VR_BIG_ENDIAN = Encoding("big", _explicit_vr(">"))
+
+
+class _Broken(Exception):
+    """The walk cannot go on."""
+
+
+class _Window:
+    """The part of the Data Set at hand, which moves on as more is asked for."""
+
+    __slots__ = ("_allowance", "_length", "_read", "_size", "begin", "data")
+
+    def __init__(self, read: Read, size: int) -> None:
+        self._read = read
+        self._size = size
+        self._length = min(FIRST_READ, size)
+        self._allowance = MOST_READ
+        self.begin = 0
+        self.data = read(0, self._length)
+
+    def move(self, position: int) -> None:
+        """Begin at `position`, as what is at hand from there on holds no whole header."""
+        if position == self.begin:
+            raise _Broken("no whole element follows")
+        leapt = position > self.begin + len(self.data) + READ_AFTER_LEAP
+        self._length = READ_AFTER_LEAP if leapt else min(2 * self._length, LONGEST_READ)
+        self._allowance -= self._length
+        if self._allowance < 0:
+            raise _Broken("too many elements")
+        self.begin = position
+        self.data = self._read(position, min(self._length, self._size - position))
+
+    def value(self, start: int, length: int) -> bytes:
+        """The value that begins at `start` in what is at hand, and may well reach beyond."""
+        value = self.data[start : start + length]
+        return value if len(value) == length else self._read(self.begin + start, length)
+
+
+def read_leading_elements(
+    read: Read, size: int, encoding: Encoding, wanted: frozenset[int], required: frozenset[int]
+) -> LeadingElements:
+    """Walk a Data Set of `size` bytes until the highest wanted tag is passed, or Pixel Data met.
+
+    Elements beyond are only passed while one of `required` is missing, and few of them. Raises
+    nothing of its own, whatever the bytes; time and reads are in proportion to the headers passed.
+    """
+    found = LeadingElements()
+    read_header = encoding.read_header
+    window = _Window(read, size)
+    last, strays = max(wanted), 0
+    position = tag = 0
+    try:
+        while position < size:
+            try:
+                header = read_header(window.data, position - window.begin)
+            except struct.error:
+                window.move(position)
+                continue
+            tag, vr, start, length = header
+            if last < tag < _ITEM:
+                strays += 1
+                if tag == _PIXEL_DATA or strays > MOST_STRAYS or found.elements.keys() >= required:
+                    break
+            position = window.begin + start
+            if length == _UNDEFINED:
+                position = _end_of_sequence(window, position, size, read_header, vr)
+            else:
+                position += length
+                if position > size:
+                    raise _Broken("runs past the end")
+            if tag in wanted:
+                _keep(found, window, header)
+            if vr is NO_VR or tag >= _ITEM:
+                found.faults.setdefault("has no valid VR" if vr is NO_VR else "item out of place", tag)
+    except _Broken as reason:
+        found.broken = str(reason), tag
+    return found
+
+
+def _keep(found: LeadingElements, window: _Window, header: _Header) -> None:
+    tag, vr, start, length = header
+    if tag in found.elements:
+        found.faults.setdefault("is there twice", tag)
+    elif length == _UNDEFINED:
+        found.faults.setdefault("is a sequence", tag)
+    else:
+        found.elements[tag] = Element(vr, window.value(start, min(length, LONGEST_VALUE)))
+        if length > LONGEST_VALUE:
+            found.faults.setdefault("too long, cut", tag)
+
+
+def _end_of_sequence(window: _Window, position: int, size: int, read_header: _ReadHeader, vr: bytes) -> int:
+    """Where the sequence of undefined length ends whose first item is at `position` (PS3.5 7.5).
+
+    Depth is odd between the items of a sequence, and even among the elements of an item. A
+    sequence of VR UN is encoded in Implicit VR Little Endian throughout (PS3.5 6.2.2).
+    """
+    outer, depth, unknown_at = read_header, 1, 0
+    if vr == b"UN":
+        read_header, unknown_at = IMPLICIT_VR_LITTLE_ENDIAN.read_header, depth
+    while position < size:
+        try:
+            tag, vr, start, length = read_header(window.data, position - window.begin)
+        except struct.error:
+            window.move(position)
+            continue
+        position = window.begin + start
+        if (depth & 1) != (tag in _BETWEEN_ITEMS):
+            raise _Broken("item out of place")
+        if tag in _DELIMITATIONS:
+            if depth == unknown_at:
+                read_header = outer
+            depth -= 1
+            if not depth:
+                return position
+        elif length == _UNDEFINED:
+            depth += 1
+            if vr == b"UN":
+                read_header, unknown_at = IMPLICIT_VR_LITTLE_ENDIAN.read_header, depth
+        else:
+            position += length
+    raise _Broken("has no end")

@@ -1,0 +1,138 @@
+"""The objects on disk: where each is received, where it lies, and when none can be taken.
+
+It does not know which objects exist: the index alone decides that. An object's file appears
+under its final path whole and durable, is never written again, and goes when the index names it no more.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from sdcc.archive import attributes
+from sdcc.archive.directories import OBJECTS, Directories, make_durable
+from sdcc.archive.filesystem import IFileSystem
+from sdcc.archive.incoming import INCOMING, Incoming, host_and_pid
+from sdcc.archive.partial import Parse, PartialFile
+from sdcc.archive.reception import Reception
+from sdcc.archive.space import FreeSpace
+from sdcc.interfaces import Announcement, IObjectStore, RunInThread
+
+
+@implementer(IObjectStore)
+class ObjectStore:
+    """See :class:`sdcc.interfaces.IObjectStore`.
+
+    :param directory: the storage directory. Created if missing, by :meth:`prepare` only:
+        if it vanishes later, a file system that is not mounted is not written to in its place.
+    :param minimum_free: bytes; 0: no floor.
+    :param maximum_object_size: bytes of a Data Set.
+    :param new_token: gives a part of a file name that was never used before, of letters and digits.
+    :param now: the time, aware, UTC.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        filesystem: IFileSystem,
+        run_in_thread: RunInThread,
+        clock: IReactorTime,
+        minimum_free: int,
+        maximum_object_size: int,
+        new_token: Callable[[], str],
+        now: Callable[[], datetime.datetime],
+        parse: Parse = attributes.parse,
+        process: Callable[[], str] = host_and_pid,
+    ) -> None:
+        self._root = str(directory.absolute())
+        self._fs = filesystem
+        self._run_in_thread = run_in_thread
+        self._maximum_object_size = maximum_object_size
+        self._new_token = new_token
+        self._now = now
+        self._parse = parse
+        self._incoming = Incoming(
+            self._root, filesystem=filesystem, new_name=lambda: f"{process()}-{new_token()}"
+        )
+        self._directories = Directories(self._root, filesystem=filesystem)
+        self._space = FreeSpace(
+            self._root,
+            filesystem=filesystem,
+            run_in_thread=run_in_thread,
+            clock=clock,
+            minimum_free=minimum_free,
+        )
+        self._receptions: set[Reception] = set()
+        self._idle: str | None = "not started"
+
+    @property
+    def refusal(self) -> str | None:
+        return self._idle or self._space.shortage
+
+    def prepare(self) -> None:
+        make_durable(self._fs, self._root)
+        for name in (OBJECTS, INCOMING):
+            with suppress(FileExistsError):
+                self._fs.make_directory(f"{self._root}/{name}")
+        self._fs.sync_directory(self._root)
+        self._space.check()
+        self._incoming.claim()
+        self._idle = None
+
+    def start(self) -> None:
+        """Watch the free space; called in the reactor's thread, after :meth:`prepare`."""
+        self._space.start()
+
+    async def stop(self) -> None:
+        self._idle = "stopping"
+        for reception in tuple(self._receptions):
+            await reception.abandon(self._idle)
+        await self._space.stop()
+        await self._run_in_thread(self._incoming.release)
+
+    def begin(self, announcement: Announcement, on_written: Callable[[int], None]) -> Reception:
+        reception = Reception(
+            PartialFile(
+                announcement,
+                root=self._root,
+                token=self._new_token(),
+                filesystem=self._fs,
+                incoming=self._incoming,
+                directories=self._directories,
+                parse=self._parse,
+            ),
+            run_in_thread=self._run_in_thread,
+            now=self._now,
+            space=self._space,
+            maximum_size=self._maximum_object_size,
+            refusal=self.refusal,
+            on_written=on_written,
+            closed=self._receptions.discard,
+        )
+        self._receptions.add(reception)
+        return reception
+
+    async def remove(self, path: str) -> None:
+        """:raises ValueError: this is no path of an object."""
+        top, *below = path.split("/")
+        if top != OBJECTS or not below or not {"", ".", ".."}.isdisjoint(below):
+            raise ValueError(f"{path!r} does not lie under {OBJECTS}/")
+        try:
+            await self._run_in_thread(self._fs.remove, self.absolute(path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._log.warn("A file could not be removed and is an orphan now: {error}", error=error.strerror)
+            self._log.debug("The orphan is {path}", path=path)
+
+    def absolute(self, path: str) -> str:
+        return f"{self._root}/{path}"

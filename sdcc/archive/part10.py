@@ -1,0 +1,86 @@
+"""The head of a DICOM file (PS3.10 7.1): preamble, prefix and File Meta Information, as bytes.
+
+It says of an object what its announcement says, and nothing of the moment: the same object
+always gets the same head. The Data Set that follows is nobody's business here.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from sdcc.conformance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from sdcc.interfaces import Announcement
+
+PREAMBLE = bytes(128)
+PREFIX = b"DICM"
+
+#: (0002,0000) UL, with its value: how many bytes of the group follow it.
+_GROUP_LENGTH = struct.Struct("<HH2sHL")
+#: The header of an element in Explicit VR Little Endian (PS3.5 7.1.2), and that of OB.
+_SHORT = struct.Struct("<HH2sH")
+_LONG = struct.Struct("<HH2s2xL")
+
+_GROUP_LENGTH_OFFSET = len(PREAMBLE) + len(PREFIX)
+#: The group length, which these first bytes of a file end with, counts what follows them.
+COUNTED_FROM = _GROUP_LENGTH_OFFSET + _GROUP_LENGTH.size
+
+#: What no AE value holds (PS3.5 6.2): control characters, the backslash, all that is not ISO 646.
+_NOT_IN_AE = re.compile(r"[^ -\[\]-~]")
+
+#: (0002,0001) File Meta Information Version.
+_VERSION = _LONG.pack(0x0002, 0x0001, b"OB", 2) + b"\x00\x01"
+
+
+def file_head(announcement: Announcement) -> bytes:
+    """Everything of a file that comes before its Data Set.
+
+    :raises ValueError: a UID is longer than its element can be.
+    """
+    provenance = announcement.provenance
+    calling_ae = _ae_title(provenance.calling_ae)
+    group = b"".join(
+        (
+            _VERSION,
+            _unique_identifier(0x0002, announcement.sop_class_uid),
+            _unique_identifier(0x0003, announcement.sop_instance_uid),
+            _unique_identifier(0x0010, announcement.transfer_syntax_uid),
+            _unique_identifier(0x0012, IMPLEMENTATION_CLASS_UID),
+            _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode("ascii"), pad=b" "),
+            _element(0x0016, b"AE", calling_ae, pad=b" "),  # Source
+            _element(0x0017, b"AE", calling_ae, pad=b" "),  # Sending
+            _element(0x0018, b"AE", _ae_title(provenance.called_ae), pad=b" "),  # Receiving
+        )
+    )
+    return PREAMBLE + PREFIX + _GROUP_LENGTH.pack(0x0002, 0x0000, b"UL", 4, len(group)) + group
+
+
+def data_set_offset(head: bytes) -> int:
+    """Where the Data Set begins in a file whose first :data:`COUNTED_FROM` bytes these are.
+
+    :raises ValueError: this is no DICOM file, or its File Meta Information has no group length.
+    """
+    if len(head) < COUNTED_FROM or not head.startswith(PREFIX, len(PREAMBLE)):
+        raise ValueError("no DICOM file: the prefix DICM is missing")
+    *element, length = _GROUP_LENGTH.unpack_from(head, _GROUP_LENGTH_OFFSET)
+    if element != [0x0002, 0x0000, b"UL", 4]:
+        raise ValueError("the File Meta Information does not begin with its group length")
+    return COUNTED_FROM + int(length)
+
+
+def _element(number: int, vr: bytes, value: bytes, *, pad: bytes) -> bytes:
+    if len(value) % 2:
+        value += pad
+    return _SHORT.pack(0x0002, number, vr, len(value)) + value
+
+
+def _unique_identifier(number: int, uid: str) -> bytes:
+    value = uid.encode("ascii", "replace")
+    if len(value) > 0xFFFE:
+        raise ValueError(f"(0002,{number:04X}): a UID of {len(value)} bytes; at most 64 are allowed")
+    return _element(number, b"UI", value, pad=b"\0")
+
+
+def _ae_title(title: str) -> bytes:
+    """A stranger's AE title as an AE value: at most 16 bytes, "?" for what none may hold."""
+    return _NOT_IN_AE.sub("?", title).strip()[:16].rstrip().encode("ascii")

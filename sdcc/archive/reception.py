@@ -1,0 +1,165 @@
+"""One object on its way in, as the reactor's thread sees it: what waits, and the one job that runs.
+
+It holds the bytes between :meth:`Reception.write` and the end of their job, and no others. It makes no
+call that blocks: :mod:`sdcc.archive.partial` does, in a worker thread.
+"""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import os
+from collections.abc import Callable
+from traceback import clear_frames
+from typing import TypeVar
+
+from twisted.internet.defer import DeferredLock, ensureDeferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from sdcc.archive.filesystem import Buffer
+from sdcc.archive.partial import PartialFile
+from sdcc.archive.space import UNDER_THE_FLOOR, FreeSpace
+from sdcc.interfaces import IReception, NotStored, OutOfResources, RunInThread, StoredObject
+
+T = TypeVar("T")
+
+#: A job begins when so many bytes have gathered; an object of fewer takes one job in all.
+#: Whoever pauses a sender over bytes waiting must let so many wait for each, or it would wait for ever.
+BATCH = 256 * 1024
+#: Shorter fragments are copied together: a view costs more, and keeps the whole buffer that it is a part of.
+SHORT = 4096
+
+
+def cause(error: OSError) -> str:
+    """What failed, for an Error Comment: no path in it."""
+    if error.errno == errno.ENOSPC:
+        return "disk full"
+    return f"disk: {os.strerror(error.errno)}"[:64] if error.errno else "disk: unknown error"
+
+
+@implementer(IReception)
+class Reception:
+    """See :class:`sdcc.interfaces.IReception`.
+
+    Over its life `on_written` is told of exactly the bytes that were written to it. It may be called
+    from within :meth:`write`, for bytes that are let go at once.
+
+    :param refusal: why this object is not taken at all; None: it is.
+    :param closed: called when nothing will happen any more.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        partial: PartialFile,
+        *,
+        run_in_thread: RunInThread,
+        now: Callable[[], datetime.datetime],
+        space: FreeSpace,
+        maximum_size: int,
+        refusal: str | None,
+        on_written: Callable[[int], None],
+        closed: Callable[[Reception], None],
+    ) -> None:
+        self._partial = partial
+        self._run_in_thread = run_in_thread
+        self._now = now
+        self._space = space
+        self._maximum_size = maximum_size
+        #: Why the object is not kept. What comes from then on is let go.
+        self._refusal = refusal
+        self._on_written = on_written
+        self._closed = closed
+        self._size = 0
+        self._gathered: list[Buffer] = []
+        self._waiting = 0
+        self._whole = False
+        #: Held while a job runs.
+        self._job = DeferredLock()
+
+    def write(self, data: memoryview) -> None:
+        self._size += len(data)
+        if self._size > self._maximum_size:
+            self._refuse(f"object over maximum_object_size ({self._maximum_size} bytes)")
+        if self._refusal is None and not self._whole:
+            self._gather(data)
+        else:
+            self._on_written(len(data))
+        if not self._job.locked and (self._waiting >= BATCH or (self._refusal and self._partial.exists)):
+            ensureDeferred(self._write_gathered())
+
+    async def complete(self) -> StoredObject:
+        received_at = self._now()
+        self._whole = True
+        async with self._job:
+            try:
+                if self._refusal is not None:
+                    raise OutOfResources(self._refusal)
+                return await self._run_job(self._partial.finish, received_at)
+            except NotStored:
+                await self._discard()
+                raise
+            finally:
+                self._closed(self)
+
+    async def abandon(self, reason: str = "abandoned") -> None:
+        self._refuse(reason)
+        async with self._job:
+            await self._discard()
+        self._closed(self)
+
+    def _gather(self, data: memoryview) -> None:
+        self._waiting += len(data)
+        if len(data) >= SHORT:
+            self._gathered.append(data)
+        elif self._gathered and isinstance(last := self._gathered[-1], bytearray):
+            last += data
+        else:
+            self._gathered.append(bytearray(data))
+
+    def _refuse(self, reason: str) -> None:
+        """From now on the object is not kept, unless it has been made durable in this moment."""
+        if self._refusal is None:
+            self._refusal = reason
+        dropped, self._waiting = self._waiting, 0
+        self._gathered = []
+        self._on_written(dropped)
+
+    async def _write_gathered(self) -> None:
+        async with self._job:
+            while self._waiting >= BATCH and not self._whole:
+                try:
+                    await self._run_job(self._partial.append)
+                except OutOfResources as error:
+                    self._refuse(str(error))
+                except Exception:  # a fault of the program, which nobody else would see
+                    self._log.failure("Writing an object failed")
+                    self._refuse("internal error")
+            if self._refusal is not None:
+                await self._discard()
+
+    async def _run_job(self, call: Callable[..., T], *arguments: object) -> T:
+        """Do something in a worker thread with all that has gathered."""
+        gathered, self._gathered = self._gathered, []
+        size, self._waiting = self._waiting, 0
+        try:
+            if not self._space.take(size):
+                raise OutOfResources(UNDER_THE_FLOOR)
+            return await self._run_in_thread(call, gathered, *arguments)
+        except Exception as error:
+            clear_frames(error.__traceback__)  # for they hold on to the bytes
+            if isinstance(error, OSError):
+                raise OutOfResources(cause(error)) from error
+            raise
+        finally:
+            del gathered
+            self._on_written(size)
+
+    async def _discard(self) -> None:
+        if self._partial.exists:
+            try:
+                await self._run_in_thread(self._partial.discard)
+            except Exception:  # no thread to be had: what `abandon` promises holds all the same
+                self._log.failure("An object's file could not be removed")
