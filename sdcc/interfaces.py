@@ -30,7 +30,7 @@ class RunInThread(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Who sent an object, and to whom."""
+    """Who sent an object, and to whom; AE titles as an AE value can hold them (PS3.5 6.2)."""
 
     calling_ae: str
     called_ae: str

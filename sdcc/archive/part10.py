@@ -6,11 +6,11 @@ always gets the same head. The Data Set that follows is nobody's business here.
 
 from __future__ import annotations
 
-import re
 import struct
 
 from sdcc.conformance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from sdcc.interfaces import Announcement
+from sdcc.printable import ae_value
 
 PREAMBLE = bytes(128)
 PREFIX = b"DICM"
@@ -24,9 +24,6 @@ _LONG = struct.Struct("<HH2s2xL")
 _GROUP_LENGTH_OFFSET = len(PREAMBLE) + len(PREFIX)
 #: The group length, which these first bytes of a file end with, counts what follows them.
 COUNTED_FROM = _GROUP_LENGTH_OFFSET + _GROUP_LENGTH.size
-
-#: What no AE value holds (PS3.5 6.2): control characters, the backslash, all that is not ISO 646.
-_NOT_IN_AE = re.compile(r"[^ -\[\]-~]")
 
 #: (0002,0001) File Meta Information Version.
 _VERSION = _LONG.pack(0x0002, 0x0001, b"OB", 2) + b"\x00\x01"
@@ -82,5 +79,4 @@ def _unique_identifier(number: int, uid: str) -> bytes:
 
 
 def _ae_title(title: str) -> bytes:
-    """A stranger's AE title as an AE value: at most 16 bytes, "?" for what none may hold."""
-    return _NOT_IN_AE.sub("?", title).strip()[:16].rstrip().encode("ascii")
+    return ae_value(title).encode("ascii")

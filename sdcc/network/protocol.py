@@ -29,7 +29,7 @@ from sdcc.network.exchange import Exchange, Performance
 from sdcc.network.flow import Flow, Hold
 from sdcc.network.limits import Account, AssociationLimits, WaitingBytes
 from sdcc.network.progress import ProgressWatch
-from sdcc.printable import byte_count, printable
+from sdcc.printable import ae_value, byte_count, printable
 from sdcc.services.registry import Registry
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.codes import AbortSource
@@ -189,7 +189,9 @@ class AcceptorProtocol(Connection):
             resume=partial(self._flow.let_go, Hold.WAITING_BYTES),
         )
         provenance = Provenance(
-            calling_ae=request.calling_ae, called_ae=request.called_ae, calling_address=self._address
+            calling_ae=ae_value(request.calling_ae),
+            called_ae=ae_value(request.called_ae),
+            calling_address=self._address,
         )
         self._exchange = exchange = Exchange(
             self,

@@ -1,0 +1,123 @@
+"""SDCC put together: started, used and stopped within this process, on the real reactor."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import MemoryReactorClock
+
+from sdcc.config import Configuration, Local
+from sdcc.network.requestor import AssociationAborted, AssociationRejected, NotConnected, RequestorError, echo
+from sdcc.service import SDCC, CannotStart, ports
+
+
+class Web(Protocol):
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")  # type: ignore[union-attr]
+
+
+def configured(directory: Path, *locals_: Local) -> Configuration:
+    configuration = Configuration(locals=locals_ or (Local(port=0),))
+    return replace(
+        configuration, storage=replace(configuration.storage, directory=directory / "data", minimum_free=0)
+    )
+
+
+async def verify(port: int, *, called: str = "SDCC", timeout: float = 10) -> Any:
+    return await echo(
+        reactor,  # type: ignore[arg-type]
+        address="127.0.0.1",
+        port=port,
+        called_ae=called,
+        calling_ae="TEST",
+        artim_timeout=5,
+        timeout=timeout,
+        maximum_pdu_length=16384,
+    )
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_starts_answers_and_stops_leaving_nothing_in_incoming(tmp_path: Path) -> None:
+    service = SDCC(configured(tmp_path), reactor)  # type: ignore[arg-type]
+    service.startService()
+    try:
+        [(_, port)] = service.addresses
+        result = await verify(port)
+        assert result.status == 0x0000
+        assert result.seconds > 0
+        with pytest.raises(AssociationRejected, match="1/1/7"):
+            await verify(port, called="NOBODY")
+    finally:
+        await service.stopService()
+    assert list((tmp_path / "data" / "incoming").iterdir()) == []
+    with pytest.raises(NotConnected, match=f"127.0.0.1:{port}"):
+        await verify(port)
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_starts_again_on_what_it_left(tmp_path: Path) -> None:
+    for _ in range(2):
+        service = SDCC(configured(tmp_path), reactor)  # type: ignore[arg-type]
+        service.startService()
+        [(_, port)] = service.addresses
+        assert (await verify(port)).status == 0x0000
+        await service.stopService()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_peer_that_says_nothing_is_given_up(tmp_path: Path) -> None:
+    expected = pytest.raises(RequestorError, match=r"no answer to A-ASSOCIATE-RQ within 0\.2 s")
+    with socket.create_server(("127.0.0.1", 0)) as silent, expected:
+        await verify(silent.getsockname()[1], timeout=0.2)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_peer_that_is_no_dicom_peer_is_told_apart(tmp_path: Path) -> None:
+    listening = reactor.listenTCP(0, Factory.forProtocol(Web), interface="127.0.0.1")  # type: ignore[attr-defined]
+    try:
+        with pytest.raises(AssociationAborted, match="PDU type 48H"):
+            await verify(listening.getHost().port)
+    finally:
+        await listening.stopListening()
+
+
+def test_local_aes_share_a_port_or_have_their_own() -> None:
+    one, two, three = (
+        Local(ae_title=title, port=port) for title, port in (("A", 104), ("B", 11112), ("C", 104))
+    )
+    assert ports((one, two, three)) == [
+        (("127.0.0.1", 104), {"A": one, "C": three}),
+        (("127.0.0.1", 11112), {"B": two}),
+    ]
+    free = (Local(ae_title="A", port=0), Local(ae_title="B", port=0))
+    assert [list(aes) for _, aes in ports(free)] == [["A"], ["B"]]
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        service = SDCC(configured(tmp_path, Local(port=port)), reactor)  # type: ignore[arg-type]
+        with pytest.raises(CannotStart, match=f"AE SDCC: cannot listen on 127.0.0.1:{port}: .*in use"):
+            service.privilegedStartService()
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [("data", r"\[storage\] directory"), ("data/index.sqlite", r"\[index\] .*index.sqlite")],
+)
+def test_what_cannot_be_used_is_named(tmp_path: Path, spoilt: str, words: str) -> None:
+    """A file where a directory must be, and a directory where a file must be."""
+    if spoilt == "data":
+        (tmp_path / spoilt).write_text("in the way")
+    else:
+        (tmp_path / spoilt).mkdir(parents=True)
+    service = SDCC(configured(tmp_path), MemoryReactorClock())  # type: ignore[arg-type]
+    with pytest.raises(CannotStart, match=words):
+        service.startService()

@@ -1,0 +1,53 @@
+"""What `twistd sdcc` takes, and how it says what is wrong."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from twisted.application.service import IService
+from twisted.python.usage import UsageError
+
+from sdcc import __version__
+from sdcc.service import CannotStart
+from sdcc.tap import Options, makeService, plainly
+
+
+def test_without_a_file_every_default_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = Options()
+    options.parseOptions([])
+    [local] = options.configuration.locals
+    assert (local.ae_title, local.interface, local.port) == ("SDCC", "127.0.0.1", 11112)
+    assert options.configuration.storage.directory == tmp_path / "sdcc-data"
+
+
+def test_a_wrong_file_is_an_error_of_usage_that_names_the_key(tmp_path: Path) -> None:
+    wrong = tmp_path / "sdcc.toml"
+    wrong.write_text("[[local]]\nport = 70000\n")
+    with pytest.raises(UsageError, match=r"local.*port = 70000"):
+        Options().parseOptions(["--config", str(wrong)])
+
+
+def test_the_service_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    options = Options()
+    options.parseOptions([])
+    assert IService.providedBy(makeService(options))
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        Options().parseOptions(["--version"])
+    assert capsys.readouterr().out == f"SDCC {__version__}\n"
+
+
+def test_what_keeps_it_from_starting_is_a_sentence_and_no_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plainly(CannotStart, CannotStart("the port is taken"), None)
+    assert capsys.readouterr().err == "sdcc: the port is taken\n"
+    plainly(KeyError, KeyError("a fault of the program"), None)
+    assert "KeyError" in capsys.readouterr().err
