@@ -259,8 +259,13 @@ class IIndex(Interface):
         :raises OutcomeUnknown: perhaps registered (the caller keeps the file until settled).
         """
 
-    def instances(study_instance_uid: str | None = None) -> AsyncIterator[StoredObject]:
-        """Everything registered (of one study), in order of reception, in bounded memory."""
+    def instances(
+        study_instance_uid: str | None = None, *, faulty: bool = False
+    ) -> AsyncIterator[StoredObject]:
+        """Everything registered (of one study), in order of reception, in bounded memory.
+
+        :param faulty: only objects of which something could not be read.
+        """
 
 
 # --- the services --------------------------------------------------------------------------

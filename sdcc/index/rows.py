@@ -1,0 +1,151 @@
+"""The columns of the three levels, and the rows of objects that are registered together.
+
+Here the dataclasses of :mod:`sdcc.interfaces` become rows, and rows become them again, in Python's
+own types; how a value is written in SQL is for each database's module. Knows no database.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from sdcc.interfaces import Instance, Provenance, Registered, Series, StoredFile, StoredObject, Study
+
+Value = str | int | datetime.date | datetime.time | datetime.datetime | None
+Row = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column, named as the field that it holds."""
+
+    name: str
+    #: str, int, datetime.date, datetime.time or datetime.datetime (aware, UTC).
+    type: type
+    #: May not be NULL.
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A table, less its keys. No two levels share a column's name."""
+
+    table: str
+    columns: tuple[Column, ...]
+    names: tuple[str, ...]
+    #: An object's values in the columns' order.
+    row: Callable[[StoredObject], Row]
+
+
+def _columns(record: type) -> Iterator[Column]:
+    hints = typing.get_type_hints(record)
+    for field in dataclasses.fields(record):
+        hint = hints[field.name]
+        alternatives = typing.get_args(hint) or (hint,)
+        if alternatives[0] in typing.get_args(Value):
+            yield Column(name=field.name, type=alternatives[0], required=types.NoneType not in alternatives)
+
+
+def _level(table: str, parts: Mapping[str, type], *others: Column) -> Level:
+    """:param parts: the parts of a :class:`StoredObject` that the level holds, by where they are in it."""
+    columns = {
+        f"{part}.{column.name}": column for part, record in parts.items() for column in _columns(record)
+    }
+    columns |= {column.name: column for column in others}
+    return Level(
+        table=table,
+        columns=tuple(columns.values()),
+        names=tuple(column.name for column in columns.values()),
+        row=attrgetter(*columns),
+    )
+
+
+STUDY = _level("study", {"study": Study})
+SERIES = _level("series", {"series": Series})
+INSTANCE = _level(
+    "instance",
+    {"instance": Instance, "file": StoredFile, "file.provenance": Provenance},
+    Column(name="fault", type=str, required=False),
+)
+#: From the top down.
+LEVELS = (STUDY, SERIES, INSTANCE)
+
+
+def _reader(record: type) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """What takes a record's fields out of the values of all columns."""
+    names = tuple(column.name for column in _columns(record))
+    return lambda values: {name: values[name] for name in names}
+
+
+_study, _series, _instance, _file, _provenance = map(
+    _reader, (Study, Series, Instance, StoredFile, Provenance)
+)
+
+
+def stored_object(values: Mapping[str, Any]) -> StoredObject:
+    """The object that the columns of all three levels, by name, describe."""
+    return StoredObject(
+        study=Study(**_study(values)),
+        series=Series(**_series(values)),
+        instance=Instance(**_instance(values)),
+        file=StoredFile(**_file(values), provenance=Provenance(**_provenance(values))),
+        fault=values["fault"],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What one transaction writes for a group of objects: every row once, in order of arrival."""
+
+    studies: Sequence[Row]
+    #: Each behind its study's UID.
+    series: Sequence[Row]
+    #: Each behind its study's and its series' UID.
+    instances: Sequence[Row]
+
+
+def gather(group: Sequence[StoredObject]) -> Gathered:
+    """The rows of a group; of several objects with one SOP Instance UID only the last has any."""
+    last = {stored.instance.sop_instance_uid: place for place, stored in enumerate(group)}
+    studies: dict[str, Row] = {}
+    series: dict[tuple[str, str], Row] = {}
+    instances: list[Row] = []
+    for place, stored in enumerate(group):
+        if last[stored.instance.sop_instance_uid] != place:
+            continue
+        key = stored.study.study_instance_uid, stored.series.series_instance_uid
+        studies[key[0]] = _merged(studies.get(key[0]), STUDY.row(stored))
+        series[key] = _merged(series.get(key), SERIES.row(stored))
+        instances.append((*key, *INSTANCE.row(stored)))
+    return Gathered(
+        studies=list(studies.values()),
+        series=[(study_instance_uid, *row) for (study_instance_uid, _), row in series.items()],
+        instances=instances,
+    )
+
+
+def _merged(earlier: Row | None, newest: Row) -> Row:
+    """The newest object's values, and the earlier ones where it holds none."""
+    if earlier is None:
+        return newest
+    return tuple(old if new is None else new for old, new in zip(earlier, newest, strict=True))
+
+
+def registrations(group: Sequence[StoredObject], paths: Mapping[str, str]) -> list[Registered]:
+    """How each of a committed group is answered.
+
+    :param paths: SOP Instance UID to path, as the index had them before.
+    """
+    current = dict(paths)
+    answers = []
+    for stored in group:
+        before = current.get(stored.instance.sop_instance_uid)
+        current[stored.instance.sop_instance_uid] = stored.file.path
+        answers.append(Registered(before if before != stored.file.path else None))
+    return answers

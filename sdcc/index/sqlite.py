@@ -1,0 +1,171 @@
+"""The index on SQLite: the default, with nothing to install.
+
+The reactor's side. All SQL runs in threads that are given: one for the writer, any for readers.
+Several processes of one host may share the database file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from sdcc.index.grouping import GroupCommit, Result
+from sdcc.index.sqlite_file import prepare, reader
+from sdcc.index.sqlite_statements import START, Position, read
+from sdcc.index.sqlite_writer import Doubt, Writer, reason
+from sdcc.interfaces import IIndex, OutcomeUnknown, OutOfResources, Registered, RunInThread, StoredObject
+
+#: Objects that :meth:`SQLiteIndex.instances` holds in memory at a time.
+PAGE = 1000
+#: Seconds from a failed transaction to a trial whether the database works again.
+TRIAL_INTERVAL = 1.0
+#: How much of the timeout may go in waiting for another process that writes. Less than all of it, so that
+#: an object that never got its turn is refused for certain, and not with an unknown outcome.
+LOCK_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubtful:
+    stored: StoredObject
+    registered: Registered
+    settled: Deferred[Registered | None] = field(default_factory=Deferred)
+
+
+@implementer(IIndex)
+class SQLiteIndex:
+    """An index in one file.
+
+    :meth:`instances` alone may be used with no :meth:`prepare`: it reads what is there, and creates nothing.
+
+    :param run_in_thread: for the writer; runs one call at a time, in order.
+    :param read_in_thread: for readers; may be the same.
+    :param timeout: seconds that a registration may take.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        run_in_thread: RunInThread,
+        read_in_thread: RunInThread,
+        clock: IReactorTime,
+        timeout: float,
+    ) -> None:
+        self._path = path
+        self._run_in_thread = run_in_thread
+        self._read_in_thread = read_in_thread
+        self._clock = clock
+        self._lock_timeout = timeout * LOCK_SHARE
+        self._writer = Writer(path, self._lock_timeout)
+        self._queue = GroupCommit(self._commit, clock=clock, timeout=timeout)
+        self._closed: str | None = "index is not open yet"
+        self._fault: str | None = None
+        self._doubts: list[_Doubtful] = []
+        self._trial: IDelayedCall | None = None
+
+    @property
+    def refusal(self) -> str | None:
+        """See :class:`~sdcc.interfaces.IIndex`; while the database fails, it is tried again by itself."""
+        return self._closed or self._fault or self._queue.late
+
+    def prepare(self) -> None:
+        prepare(self._path, self._lock_timeout)
+        self._closed = None
+
+    async def stop(self) -> None:
+        self._closed = "index is stopped"
+        await self._queue.rest()
+        if self._trial is not None:
+            self._trial.cancel()
+            self._trial = None
+        if self._doubts:
+            await self._settle()
+        await self._run_in_thread(self._writer.close)
+
+    async def register(self, stored: StoredObject) -> Registered:
+        if self._closed is not None:
+            raise OutOfResources(self._closed)
+        return await self._queue.submit(stored)
+
+    async def instances(
+        self, study_instance_uid: str | None = None, *, faulty: bool = False
+    ) -> AsyncIterator[StoredObject]:
+        """See :class:`~sdcc.interfaces.IIndex`.
+
+        Each page of objects is read by itself, so that no long read keeps the log from being written back.
+        An object that is replaced meanwhile may come twice, as it was and as it is.
+
+        :param faulty: only objects of which something could not be read.
+        :raises FileNotFoundError: there is no database yet.
+        :raises ValueError: the file is something else, or of another version.
+        :raises OSError: it cannot be read.
+        """
+        position = START
+        while True:
+            page, position = await self._read_in_thread(self._read, position, study_instance_uid, faulty)
+            for stored in page:
+                yield stored
+            if len(page) < PAGE:
+                return
+
+    def _read(
+        self, after: Position, study_instance_uid: str | None, faulty: bool
+    ) -> tuple[list[StoredObject], Position]:
+        with reader(self._path, self._lock_timeout) as connection:
+            return read(connection, after, PAGE, study_instance_uid, faulty)
+
+    async def _commit(self, group: Sequence[StoredObject]) -> Sequence[Result]:
+        if self._fault is not None:
+            await self._settle()
+        if self._fault is not None:
+            return [OutOfResources(self._fault) for _ in group]
+        if not group:
+            return []
+        written = await self._run_in_thread(self._writer.commit, group)
+        if written.fault is not None:
+            self._failed(written.fault)
+        return [
+            self._in_doubt(stored, result) if isinstance(result, Doubt) else result
+            for stored, result in zip(group, written.results, strict=True)
+        ]
+
+    def _in_doubt(self, stored: StoredObject, doubt: Doubt) -> OutcomeUnknown:
+        doubtful = _Doubtful(stored, doubt.registered)
+        self._doubts.append(doubtful)
+        return OutcomeUnknown(doubt.reason, doubtful.settled)
+
+    async def _settle(self) -> None:
+        """Try the database; where it works again, tell the outcomes that were in doubt."""
+        doubts = self._doubts
+        try:
+            registered = await self._run_in_thread(
+                self._writer.settle, [doubtful.stored for doubtful in doubts]
+            )
+        except sqlite3.Error as error:
+            self._failed(reason(error))
+            return
+        self._log.info("Index: {path} works again", path=self._path)
+        self._fault = None
+        self._doubts = []
+        for doubtful, is_registered in zip(doubts, registered, strict=True):
+            doubtful.settled.callback(doubtful.registered if is_registered else None)
+
+    def _failed(self, fault: str) -> None:
+        if self._fault is None:
+            self._log.error("Index: {path} fails: {fault}", path=self._path, fault=fault)
+        self._fault = fault
+        if self._trial is None and self._closed is None:
+            self._trial = self._clock.callLater(TRIAL_INTERVAL, self._try_again)
+
+    def _try_again(self) -> None:
+        self._trial = None
+        self._queue.wake()

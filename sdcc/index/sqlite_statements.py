@@ -1,0 +1,215 @@
+"""The SQL of the index on SQLite.
+
+Blocks, within transactions and connections that others begin and end.
+
+A group of objects is one JSON parameter of a few statements, not a statement for each object: every call
+of SQLite lets go of Python's global lock and has to win it back from the reactor's thread, which under load
+costs many times what the call does.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import operator
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sdcc.index.rows import (
+    INSTANCE,
+    LEVELS,
+    SERIES,
+    STUDY,
+    Column,
+    Level,
+    Row,
+    gather,
+    registrations,
+    stored_object,
+)
+from sdcc.interfaces import Registered, StoredObject
+
+#: received_at and instance_key, by which objects are in order of reception.
+Position = tuple[str, int]
+#: Before every object.
+START: Position = ("", 0)
+
+#: What :func:`register` raises when it is a row that cannot be stored, and not the database that is at fault.
+ROW_FAULTS = (ValueError, TypeError, sqlite3.IntegrityError, sqlite3.DataError)
+
+
+# --- values --------------------------------------------------------------------------------
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a text with a NUL cannot be stored")
+    return value
+
+
+def _utc(value: datetime.datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError("a time of reception without its time zone cannot be stored")
+    return value.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+_ENCODERS: dict[type, Callable[[Any], str | int]] = {
+    str: _text,
+    int: operator.index,
+    datetime.date: datetime.date.isoformat,
+    datetime.time: datetime.time.isoformat,
+    datetime.datetime: _utc,
+}
+_DECODERS: dict[type, Callable[[str], object]] = {
+    datetime.date: datetime.date.fromisoformat,
+    datetime.time: datetime.time.fromisoformat,
+    datetime.datetime: datetime.datetime.fromisoformat,
+}
+
+
+def _json(rows: Iterable[Row], columns: Sequence[Column]) -> str:
+    encoders = [_ENCODERS[column.type] for column in columns]
+    encoded = [
+        [None if value is None else encode(value) for encode, value in zip(encoders, row, strict=True)]
+        for row in rows
+    ]
+    return json.dumps(encoded, ensure_ascii=False, separators=(",", ":"))
+
+
+# --- registration --------------------------------------------------------------------------
+
+_STUDY_COLUMNS = STUDY.columns
+_SERIES_COLUMNS = (STUDY.columns[0], *SERIES.columns)
+_INSTANCE_COLUMNS = (STUDY.columns[0], SERIES.columns[0], *INSTANCE.columns)
+
+_STUDY_KEY = "(SELECT study_key FROM study WHERE study_instance_uid = json_extract(value, '$[0]'))"
+_SERIES_KEY = f"""(SELECT series_key FROM series WHERE study_key = {_STUDY_KEY}
+                   AND series_instance_uid = json_extract(value, '$[1]'))"""
+
+
+def _elements(level: Level, start: int) -> str:
+    return ", ".join(f"json_extract(value, '$[{start + place}]')" for place in range(len(level.names)))
+
+
+def _merge(level: Level) -> str:
+    """The newest object's values, the earlier ones where it holds none; no row is rewritten as it was.
+
+    COLLATE BINARY, because a column's own collation may take different texts for the same.
+    """
+    names = level.names[1:]
+    merged = [f"coalesce(excluded.{name}, {name})" for name in names]
+    return f"""
+        UPDATE SET {", ".join(f"{name} = {value}" for name, value in zip(names, merged, strict=True))}
+        WHERE ({", ".join(f"{value} COLLATE BINARY" for value in merged)}) IS NOT ({", ".join(names)})
+    """
+
+
+# "WHERE true" keeps SQLite's parser from taking ON CONFLICT for the ON of a join.
+_REGISTER_STUDIES = f"""
+    INSERT INTO study ({", ".join(STUDY.names)})
+    SELECT {_elements(STUDY, 0)} FROM json_each(?) WHERE true
+    ON CONFLICT (study_instance_uid) DO {_merge(STUDY)}
+"""
+_REGISTER_SERIES = f"""
+    INSERT INTO series (study_key, {", ".join(SERIES.names)})
+    SELECT {_STUDY_KEY}, {_elements(SERIES, 1)} FROM json_each(?) WHERE true
+    ON CONFLICT (study_key, series_instance_uid) DO {_merge(SERIES)}
+"""
+_REGISTER_INSTANCES = f"""
+    INSERT INTO instance (series_key, {", ".join(INSTANCE.names)})
+    SELECT {_SERIES_KEY}, {_elements(INSTANCE, 2)} FROM json_each(?) WHERE true
+    ON CONFLICT (sop_instance_uid) DO
+    UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in ("series_key", *INSTANCE.names))}
+"""
+_EARLIER = """
+    SELECT sop_instance_uid, path, series_key, study_key FROM instance JOIN series USING (series_key)
+    WHERE sop_instance_uid IN (SELECT value FROM json_each(?))
+"""
+_REMOVE_EMPTY_SERIES = """
+    DELETE FROM series WHERE series_key IN (SELECT value FROM json_each(?))
+    AND NOT EXISTS (SELECT 1 FROM instance WHERE instance.series_key = series.series_key)
+"""
+_REMOVE_EMPTY_STUDIES = """
+    DELETE FROM study WHERE study_key IN (SELECT value FROM json_each(?))
+    AND NOT EXISTS (SELECT 1 FROM series WHERE series.study_key = study.study_key)
+"""
+_HOLDS = "SELECT count(*) FROM instance WHERE sop_instance_uid = ? AND path = ?"
+
+
+def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> list[Registered]:
+    """Write the rows of a group; how each is answered once they are committed.
+
+    :raises ROW_FAULTS: a row of the group cannot be stored.
+    :raises sqlite3.Error: the database is at fault.
+    """
+    gathered = gather(group)
+    sop_instance_uids = json.dumps([stored.instance.sop_instance_uid for stored in group], ensure_ascii=False)
+    earlier = connection.execute(_EARLIER, (sop_instance_uids,)).fetchall()
+    connection.execute(_REGISTER_STUDIES, (_json(gathered.studies, _STUDY_COLUMNS),))
+    connection.execute(_REGISTER_SERIES, (_json(gathered.series, _SERIES_COLUMNS),))
+    connection.execute(_REGISTER_INSTANCES, (_json(gathered.instances, _INSTANCE_COLUMNS),))
+    if earlier:
+        series_keys, study_keys = ({row[place] for row in earlier} for place in (2, 3))
+        connection.execute(_REMOVE_EMPTY_SERIES, (json.dumps([*series_keys]),))
+        connection.execute(_REMOVE_EMPTY_STUDIES, (json.dumps([*study_keys]),))
+    return registrations(group, {row[0]: row[1] for row in earlier})
+
+
+def holds(connection: sqlite3.Connection, stored: StoredObject) -> bool:
+    """Whether an object, as it is in this very file, is registered."""
+    (count,) = connection.execute(_HOLDS, (stored.instance.sop_instance_uid, stored.file.path)).fetchone()
+    return bool(count)
+
+
+# --- reading -------------------------------------------------------------------------------
+
+_NAMES = tuple(name for level in LEVELS for name in level.names)
+_DECODED = [
+    (column.name, _DECODERS[column.type])
+    for level in LEVELS
+    for column in level.columns
+    if column.type in _DECODERS
+]
+_READ = f"""
+    SELECT {", ".join(_NAMES)}, instance_key
+    FROM instance JOIN series USING (series_key) JOIN study USING (study_key)
+    WHERE (received_at, instance_key) > (:received_at, :instance_key) {{conditions}}
+    ORDER BY received_at, instance_key LIMIT :limit
+"""
+_OF_STUDY = "AND study_instance_uid = :study_instance_uid"
+_FAULTY = "AND fault IS NOT NULL"
+
+
+def read(
+    connection: sqlite3.Connection,
+    after: Position,
+    limit: int,
+    study_instance_uid: str | None = None,
+    faulty: bool = False,
+) -> tuple[list[StoredObject], Position]:
+    """The next objects in order of reception, and where they end.
+
+    :param faulty: only those of which something could not be read.
+    """
+    of_study = "" if study_instance_uid is None else _OF_STUDY
+    rows = connection.execute(
+        _READ.format(conditions=f"{of_study} {_FAULTY if faulty else ''}"),
+        {
+            "received_at": after[0],
+            "instance_key": after[1],
+            "study_instance_uid": study_instance_uid,
+            "limit": limit,
+        },
+    ).fetchall()
+    if rows:
+        after = rows[-1][_NAMES.index("received_at")], rows[-1][-1]
+    return [_decoded(row) for row in rows], after
+
+
+def _decoded(row: Sequence[Any]) -> StoredObject:
+    values = dict(zip(_NAMES, row, strict=False))
+    for name, decode in _DECODED:
+        if values[name] is not None:
+            values[name] = decode(values[name])
+    return stored_object(values)

@@ -1,0 +1,216 @@
+"""The queue before the writer: what goes together, and how each is answered in time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from sdcc.index.grouping import GroupCommit, Result
+from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject
+
+Make = Callable[..., StoredObject]
+TIMEOUT = 10.0
+NO_ANSWER = "index did not answer within 10 s"
+
+
+class Database:
+    """Takes groups, and ends a commit when the test says so."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self._ends: Deferred[Sequence[Result]]
+
+    def commit(self, group: Sequence[StoredObject]) -> Awaitable[Sequence[Result]]:
+        self.groups.append([stored.instance.sop_instance_uid for stored in group])
+        self._ends = Deferred()
+        return self._ends
+
+    def end(self, *results: Result) -> None:
+        """End the commit under way; by default every object is registered, in the place of "old-<UID>"."""
+        self._ends.callback(results or [Registered(f"old-{uid}") for uid in self.groups[-1]])
+
+    def break_down(self, fault: Exception) -> None:
+        self._ends.errback(fault)
+
+
+class Bench:
+    def __init__(self, make: Make, promise: Any, maximum: int = 128) -> None:
+        self.make = make
+        self.promise = promise
+        self.clock = Clock()
+        self.database = Database()
+        self.queue = GroupCommit(self.database.commit, clock=self.clock, timeout=TIMEOUT, maximum=maximum)
+
+    def submit(self, *uids: str) -> list[Any]:
+        return [self.promise(self.queue.submit(self.make(uid))) for uid in uids]
+
+
+@pytest.fixture
+def bench(make: Make, promise: Any) -> Bench:
+    return Bench(make, promise)
+
+
+def test_the_first_goes_at_once_and_alone(bench: Bench, pending: object) -> None:
+    (first,) = bench.submit("1")
+    assert bench.database.groups == [["1"]]
+    assert first.outcome is pending
+    bench.database.end()
+    assert first.outcome == Registered("old-1")
+
+
+def test_what_arrives_during_a_transaction_goes_together_in_the_next(bench: Bench, pending: object) -> None:
+    first, second, third = bench.submit("1", "2", "3")
+    assert bench.database.groups == [["1"]]
+    bench.database.end()
+    assert bench.database.groups == [["1"], ["2", "3"]]
+    assert (second.outcome, third.outcome) == (pending, pending)
+    bench.database.end()
+    assert [each.outcome for each in (first, second, third)] == [Registered(f"old-{n}") for n in "123"]
+    assert len(bench.database.groups) == 2
+
+
+def test_what_an_answer_brings_about_goes_in_the_next_transaction(bench: Bench) -> None:
+    """A sender's next object comes while the others of its group are still being answered."""
+
+    async def two() -> Registered:
+        await bench.queue.submit(bench.make("1"))
+        return await bench.queue.submit(bench.make("2"))
+
+    both = bench.promise(two())
+    bench.database.end()
+    assert bench.database.groups == [["1"], ["2"]]
+    bench.database.end()
+    assert both.outcome == Registered("old-2")
+
+
+def test_a_group_has_no_more_than_the_maximum(make: Make, promise: Any) -> None:
+    bench = Bench(make, promise, maximum=2)
+    bench.submit("1", "2", "3", "4")
+    bench.database.end()
+    bench.database.end()
+    bench.database.end()
+    assert bench.database.groups == [["1"], ["2", "3"], ["4"]]
+
+
+def test_each_of_a_group_gets_its_own_result(bench: Bench) -> None:
+    _, second, third = bench.submit("1", "2", "3")
+    bench.database.end()
+    refused = OutOfResources("index: not this one")
+    bench.database.end(refused, Registered())
+    assert (second.outcome, third.outcome) == (refused, Registered())
+
+
+def test_who_waits_past_the_timeout_is_withdrawn_and_certainly_not_registered(bench: Bench) -> None:
+    bench.submit("1")
+    (second,) = bench.submit("2")
+    bench.clock.advance(TIMEOUT / 2)
+    bench.submit("3")
+    bench.clock.advance(TIMEOUT / 2)
+    assert type(second.outcome) is OutOfResources
+    assert str(second.outcome) == NO_ANSWER
+    bench.database.end()
+    assert bench.database.groups == [["1"], ["3"]]
+
+
+SETTLED: Deferred[Registered | None] = Deferred()
+SETTLED.callback(Registered("late"))
+
+
+@pytest.mark.parametrize(
+    ("result", "settled"),
+    [
+        (Registered("old"), Registered("old")),
+        (OutOfResources("index: full"), None),
+        (OutcomeUnknown("index: connection lost", SETTLED), Registered("late")),
+    ],
+    ids=["registered", "refused", "still unknown"],
+)
+def test_whose_transaction_outlives_the_timeout_is_told_so_and_later_how_it_ended(
+    bench: Bench, pending: object, result: Result, settled: Registered | None
+) -> None:
+    (first,) = bench.submit("1")
+    bench.clock.advance(TIMEOUT)
+    assert type(first.outcome) is OutcomeUnknown
+    assert str(first.outcome) == NO_ANSWER
+
+    async def settlement() -> Registered | None:
+        return await first.outcome.settled
+
+    end = bench.promise(settlement())
+    assert end.outcome is pending
+    bench.database.end(result)
+    assert end.outcome == settled
+
+
+def test_an_unknown_outcome_of_the_database_itself_is_passed_on(bench: Bench) -> None:
+    (first,) = bench.submit("1")
+    unknown = OutcomeUnknown("index: connection lost", Deferred())
+    bench.database.end(unknown)
+    assert first.outcome is unknown
+
+
+def test_a_fault_of_the_program_reaches_every_caller_and_the_queue_lives_on(bench: Bench) -> None:
+    bench.submit("1")
+    second, third = bench.submit("2", "3")
+    bench.database.end()
+    fault = RuntimeError("a fault")
+    bench.database.break_down(fault)
+    assert (second.outcome, third.outcome) == (fault, fault)
+    (fourth,) = bench.submit("4")
+    bench.database.end()
+    assert fourth.outcome == Registered("old-4")
+
+
+def test_a_fault_of_the_program_after_the_timeout_reaches_who_waits_for_the_outcome(bench: Bench) -> None:
+    (first,) = bench.submit("1")
+    bench.clock.advance(TIMEOUT)
+
+    async def settlement() -> Registered | None:
+        return await first.outcome.settled
+
+    end = bench.promise(settlement())
+    fault = RuntimeError("a fault")
+    bench.database.break_down(fault)
+    assert end.outcome is fault
+
+
+def test_no_timer_outlives_its_answer(bench: Bench) -> None:
+    bench.submit("1", "2")
+    bench.database.end()
+    bench.database.end()
+    assert not bench.clock.getDelayedCalls()
+
+
+def test_it_is_known_to_be_late_until_the_transaction_ends(bench: Bench) -> None:
+    bench.submit("1", "2")
+    assert bench.queue.late is None
+    bench.clock.advance(TIMEOUT)
+    assert bench.queue.late == NO_ANSWER
+    bench.database.end()
+    assert bench.queue.late is None
+
+
+def test_rest_comes_when_everything_has_been_answered(bench: Bench, pending: object) -> None:
+    bench.submit("1", "2")
+    rest = bench.promise(bench.queue.rest())
+    bench.database.end()
+    assert rest.outcome is pending
+    bench.database.end()
+    assert rest.outcome is None
+
+
+def test_rest_comes_at_once_when_nothing_is_under_way(bench: Bench) -> None:
+    assert bench.promise(bench.queue.rest()).outcome is None
+
+
+def test_a_transaction_can_be_begun_though_nothing_waits(bench: Bench) -> None:
+    bench.queue.wake()
+    bench.queue.wake()
+    assert bench.database.groups == [[]]
+    bench.submit("1")
+    bench.database.end(*())
+    assert bench.database.groups == [[], ["1"]]
