@@ -1,0 +1,69 @@
+"""Servers to test over real sockets, and the peers that call them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from .peers import requested
+from .server import CONFIGURATION, Server
+from .wire import Peer
+
+
+@contextlib.contextmanager
+def running(directory, configuration, options=()):
+    server = Server(directory, configuration, options)
+    try:
+        yield server
+        server.stop()
+    finally:
+        server.discard()
+
+
+@pytest.fixture(scope="module")
+def configuration():
+    """What the module's server is configured with; a module may have its own."""
+    return CONFIGURATION
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, configuration):
+    """The module's server, which must stop in order when the module's tests are done."""
+    with running(tmp_path_factory.mktemp("server"), configuration) as server:
+        yield server
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a server of the test's own, which must stop in order when the test is done."""
+    with contextlib.ExitStack() as servers:
+
+        def start(configuration=CONFIGURATION, *, directory=tmp_path, options=()):
+            return servers.enter_context(running(directory, configuration, options))
+
+        yield start
+
+
+@pytest.fixture
+def connect():
+    """Opens connections whose bytes the test makes itself."""
+    with contextlib.ExitStack() as peers:
+        yield lambda address, **options: peers.enter_context(Peer(address, **options))
+
+
+@pytest.fixture
+def associate():
+    """Requests associations with pynetdicom; one that is still open at the end is released.
+
+    Contexts are (Abstract Syntax, [Transfer Syntax …]) each.
+    """
+    associations = []
+
+    def associate(server, *contexts, **options):
+        associations.append(requested(server.address, contexts, **options))
+        return associations[-1]
+
+    yield associate
+    for association in associations:
+        association.release()

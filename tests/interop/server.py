@@ -1,0 +1,173 @@
+"""`twistd sdcc` in a process and a directory of its own, and what an administrator sees of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+from .objects import data_set_sha256
+
+TWISTD = str(Path(sysconfig.get_path("scripts")) / "twistd")
+SDCCCTL = (sys.executable, "-m", "sdcc.control")
+
+#: Seconds that a program may take, and that anything may take to come about.
+PATIENCE = 30
+
+STORAGE = "sdcc-data"
+#: Any free port, room for every test's associations, and no claim on the machine's disk.
+CONFIGURATION = """
+[[local]]
+port = 0
+max_associations = 100
+[storage]
+minimum_free = 0
+"""
+
+
+#: DCMTK sends a message in several pieces: none is to wait for the acknowledgement of the last.
+ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
+
+
+def run(*command, **options):
+    """A program's end: exit code and output."""
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=ENVIRONMENT, **options
+    )
+
+
+def until(condition, what=""):
+    """Wait for what another process is about to do; gives what the condition then says."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"has not come about: {what or condition}"
+        time.sleep(0.005)
+    return found
+
+
+class Server:
+    """A server that runs from its making until :meth:`stop`."""
+
+    def __init__(self, directory, configuration=CONFIGURATION, options=()):
+        """:param options: of twistd, beyond those that keep it in the foreground."""
+        self.directory = directory
+        self._options = options
+        self.storage = directory / STORAGE
+        self.configuration = directory / "sdcc.toml"
+        self.configuration.write_text(configuration)
+        self._log = directory / "log"
+        self.start()
+
+    def start(self):
+        """Also anew, once it has stopped."""
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                (TWISTD, "--nodaemon", "--pidfile=", *self._options, "sdcc", "--config", self.configuration),
+                cwd=self.directory,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        until(lambda: self.process.poll() is not None or " is ready" in self.log(), "ready")
+        assert self.process.poll() is None, self.log()
+        #: (interface, port) by AE title.
+        self.addresses = {
+            title: (interface, int(port))
+            for titles, interface, port in re.findall(
+                r"AE (.+) on ([0-9.]+):([0-9]+)$", self.log(), re.MULTILINE
+            )
+            for title in titles.split(", ")
+        }
+        #: Of the first.
+        self.address = next(iter(self.addresses.values()))
+
+    @property
+    def port(self):
+        return str(self.address[1])
+
+    def log(self):
+        return self._log.read_text()
+
+    # --- what it keeps ---
+
+    def sdccctl(self, *arguments):
+        return run(*SDCCCTL, "--config", str(self.configuration), *arguments)
+
+    def instances(self, study=None):
+        """What `sdccctl instances` says is registered, by SOP Instance UID."""
+        done = self.sdccctl("instances", "--json", *(() if study is None else ("--study", study)))
+        assert done.returncode == 0, done.stderr
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        found = {row["sop_instance_uid"]: row for row in rows}
+        assert len(found) == len(rows), "two rows of one SOP Instance UID"
+        return found
+
+    def objects(self):
+        """The paths of all files under objects."""
+        return {path for path in (self.storage / "objects").rglob("*") if path.is_file()}
+
+    def incoming(self):
+        """The files of objects that are being received."""
+        return set((self.storage / "incoming").rglob("*.part"))
+
+    def registered(self):
+        """SHA-256 by the path of the file, as the database itself has them."""
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self.storage / 'index.sqlite'}?mode=ro", uri=True)
+        ) as index:
+            rows = index.execute("SELECT path, sha256 FROM instance").fetchall()
+        return {self.storage / path: sha256 for path, sha256 in rows}
+
+    # --- what it costs ---
+
+    def rss(self):
+        """Bytes of memory that it has."""
+        return self._memory("VmRSS")
+
+    def peak_rss(self):
+        """The most that it had since :meth:`forget_peak_rss`."""
+        return self._memory("VmHWM")
+
+    def forget_peak_rss(self):
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def _memory(self, field):
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (kib,) = re.findall(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
+        return int(kib) * 1024
+
+    # --- its end ---
+
+    def ask_to_stop(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def stopped(self):
+        """Wait for its end, and look at what it leaves."""
+        code = self.process.wait(PATIENCE)
+        log = self.log()
+        # twistd stops in order, and then ends by the signal that asked it to
+        assert code in (0, -signal.SIGTERM), log
+        assert "SDCC has stopped" in log
+        assert not re.search("Unhandled|Traceback", log), log
+        assert os.listdir(self.storage / "incoming") == []
+        assert {path: data_set_sha256(path) for path in self.objects()} == self.registered()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.ask_to_stop()
+        self.stopped()
+
+    def discard(self):
+        """Leave no process and no objects, however the test went."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.storage, ignore_errors=True)
