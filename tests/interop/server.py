@@ -32,8 +32,6 @@ max_associations = 100
 [storage]
 minimum_free = 0
 """
-
-
 #: DCMTK sends a message in several pieces: none is to wait for the acknowledgement of the last.
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
 
@@ -76,8 +74,12 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        until(lambda: self.process.poll() is not None or " is ready" in self.log(), "ready")
-        assert self.process.poll() is None, self.log()
+        try:
+            until(lambda: self.process.poll() is not None or " is ready" in self.log(), "it is ready")
+            assert self.process.poll() is None, self.log()
+        except BaseException:
+            self.discard()
+            raise
         #: (interface, port) by AE title.
         self.addresses = {
             title: (interface, int(port))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pydicom
 import pytest
 
 from .objects import SHIPPED
-from .server import ENVIRONMENT, PATIENCE, run
+from .server import run
 from .wire import IMPLICIT, VERIFICATION
 
 FILES = SHIPPED / "test_files"
@@ -98,30 +98,19 @@ def test_dcmsend_sends_a_directory(server, dcmtk, tmp_path):
 def test_two_storescu_at_once_and_a_third_association_beside_them(server, dcmtk, associate):
     """Where the limit allows it: all are served, and none waits for another."""
     held = associate(server, (VERIFICATION, [IMPLICIT]))
-    processes = [
-        subprocess.Popen(
-            (
-                dcmtk("storescu"),
-                "-aet",
-                title,
-                "-aec",
-                "SDCC",
-                "+sd",
-                "+r",
-                "127.0.0.1",
-                server.port,
-                directory,
-            ),
-            env=ENVIRONMENT,
-        )
-        for title, directory in (("FIRST", STUDIES / "98892001"), ("SECOND", STUDIES / "98892003"))
-    ]
-    assert [process.wait(PATIENCE) for process in processes] == [0, 0]
+    sources = {"FIRST": STUDIES / "98892001", "SECOND": STUDIES / "98892003"}
+
+    def send(title):
+        return storescu(server, dcmtk, "-aet", title, "+sd", "+r", sources[title])
+
+    with ThreadPoolExecutor() as threads:
+        for done in threads.map(send, sources):
+            assert "Received Store Response (Success)" in done.stderr + done.stdout
     assert held.send_c_echo().Status == 0
-    senders = {row["sop_instance_uid"]: row["calling_ae"] for row in server.instances().values()}
-    for title, directory in (("FIRST", "98892001"), ("SECOND", "98892003")):
-        sent = [read(path).SOPInstanceUID for path in (STUDIES / directory).glob("*/*")]
-        assert [senders[uid] for uid in sent] == [title] * len(sent)
+    rows = server.instances()
+    for title, directory in sources.items():
+        sent = [read(path).SOPInstanceUID for path in directory.glob("*/*")]
+        assert [rows[uid]["calling_ae"] for uid in sent] == [title] * len(sent)
 
 
 def test_one_association_at_a_time_is_the_default(start, dcmtk, associate):

@@ -28,7 +28,7 @@ def begin(peer, uid):
     return p_datas(1, DATA, data[len(data) // 2 :]), data
 
 
-@pytest.mark.parametrize("leave", ["abort", "close", "reset"])
+@pytest.mark.parametrize("leave", ["abort", "close", "half_close", "reset"])
 def test_leaving_in_the_middle_of_an_object(server, connect, leave):
     """Another association, in the middle of an object of its own, completes it."""
     before = server.objects()

@@ -158,7 +158,7 @@ def test_the_limit_of_all(server, call):
         peer.release()
 
 
-@pytest.mark.parametrize("leave", ["abort", "close", "reset"])
+@pytest.mark.parametrize("leave", ["abort", "close", "half_close", "reset"])
 def test_a_slot_is_free_again_however_the_peer_leaves(call, leave):
     getattr(accepted(call("SECOND")), leave)()
     until(lambda: call("SECOND")[1].type == ASSOCIATE_AC)

@@ -174,6 +174,10 @@ class Peer:
     def close(self):
         self.socket.close()
 
+    def half_close(self):
+        """Send no more, and go on listening."""
+        self.socket.shutdown(socket.SHUT_WR)
+
     def reset(self):
         """Leave with an RST."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
