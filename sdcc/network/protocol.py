@@ -42,8 +42,12 @@ from sdcc.upper_layer.machine import (
     ProviderAbortIndication,
     ReleaseIndication,
     Role,
+    State,
 )
 from sdcc.upper_layer.pdu import AssociateRQ
+
+#: Not of a class, whose name would take the place of this one.
+log = Logger(namespace="sdcc.association")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +73,6 @@ class AcceptorProtocol(Connection):
     :param closed: called when the connection is gone and nothing of it is under way any more.
     """
 
-    log = Logger(namespace="sdcc.association")
-
     def __init__(
         self,
         surroundings: Surroundings,
@@ -87,7 +89,7 @@ class AcceptorProtocol(Connection):
         self._accepted: Accepted | None = None
         self._exchange: Exchange | None = None
         self._progress: ProgressWatch | None = None
-        self._was_requested = False
+        self._is_in_log = False
         self._is_draining = False
         self._performed_count = 0
 
@@ -104,6 +106,10 @@ class AcceptorProtocol(Connection):
 
     def dataReceived(self, data: bytes) -> None:
         super().dataReceived(data)
+        if not self._is_in_log and self.association.state is State.STA13:
+            self._is_in_log = True
+            cause = self.association.fault or "a PDU out of place"
+            log.warn("{name} aborted before an A-ASSOCIATE-RQ: {cause}", name=self._name, cause=cause)
         if self._progress is not None and self._exchange is not None:
             self._progress.received(len(data), inside_message=self._exchange.is_inside_message)
 
@@ -111,8 +117,8 @@ class AcceptorProtocol(Connection):
         self._flow.close()
         super().connectionLost(reason)
         self._end()
-        if not self._was_requested:
-            self.log.debug("{name} left without an A-ASSOCIATE-RQ", name=self._name)
+        if not self._is_in_log:
+            log.debug("{name} left without an A-ASSOCIATE-RQ", name=self._name)
         ensureDeferred(self._settle()).addErrback(self._program_fault)
 
     async def _settle(self) -> None:
@@ -146,7 +152,7 @@ class AcceptorProtocol(Connection):
             case AssociateRejected(request, answer):
                 self._requested(request)
                 codes = f"{answer.result:d}/{answer.source:d}/{answer.reason:d}"
-                self.log.warn("{name} refused {codes}: protocol version", name=self._name, codes=codes)
+                log.warn("{name} refused {codes}: protocol version", name=self._name, codes=codes)
             case ReleaseIndication():
                 if self._exchange is not None:
                     self._exchange.receive_release()
@@ -159,7 +165,7 @@ class AcceptorProtocol(Connection):
                 )
 
     def _requested(self, request: AssociateRQ) -> None:
-        self._was_requested = True
+        self._is_in_log = True
         number = self._surroundings.next_number()
         self._name = f"{printable(request.called_ae)}<-{printable(request.calling_ae)}({number})"
 
@@ -169,7 +175,7 @@ class AcceptorProtocol(Connection):
             if isinstance(judgement, Accepted):
                 self._surroundings.limits.release(judgement.slot)
         elif isinstance(judgement, Refused):
-            self.log.warn(
+            log.warn(
                 "{name} refused {codes}: {rule} (from {address})",
                 name=self._name,
                 codes=judgement.codes,
@@ -209,7 +215,7 @@ class AcceptorProtocol(Connection):
             is_our_turn=lambda: exchange.is_performing or self._flow.is_held(Hold.WAITING_BYTES),
             expired=self._idle,
         )
-        self.log.info(
+        log.info(
             "{name} opened from {address}, {accepted} of {proposed} contexts accepted",
             name=self._name,
             address=self._address,
@@ -227,9 +233,7 @@ class AcceptorProtocol(Connection):
     def answer_release(self) -> None:
         if self.association.may_answer_release:
             self.perform(self.association.answer_release())
-            self.log.info(
-                "{name} released, operations: {count}", name=self._name, count=self._performed_count
-            )
+            log.info("{name} released, operations: {count}", name=self._name, count=self._performed_count)
             self._end()
 
     def abort(self, cause: str) -> None:
@@ -241,7 +245,7 @@ class AcceptorProtocol(Connection):
         self._performed_count += 1
         if self._progress is not None:
             self._progress.progressed()
-        self.log.emit(
+        log.emit(
             LogLevel.info if outcome.status == Status.SUCCESS else LogLevel.warn,
             "{name} {request} {status:04X} {size}{milliseconds:.1f} ms{comment}",
             name=self._name,
@@ -281,7 +285,7 @@ class AcceptorProtocol(Connection):
         self.abort(f"no progress for {self._surroundings.settings.idle_timeout:g} s")
 
     def _aborted(self, how: str) -> None:
-        self.log.warn("{name} aborted {how}", name=self._name, how=how)
+        log.warn("{name} aborted {how}", name=self._name, how=how)
         self._end()
 
     def _end(self) -> None:
@@ -296,5 +300,5 @@ class AcceptorProtocol(Connection):
             self._accepted = None
 
     def _program_fault(self, failure: Failure) -> None:
-        self.log.failure("{name} failed", failure, name=self._name)
+        log.failure("{name} failed", failure, name=self._name)
         self.abort("fault of the program")

@@ -52,6 +52,8 @@ class Association:
         self._machine = Machine(role)
         self._framer = Framer(maximum_length)
         self._request: AssociateRQ | None = None
+        #: Why nothing that the peer sends can be understood any more; empty: it can.
+        self.fault = ""
 
     # --- facts ---
 
@@ -95,6 +97,8 @@ class Association:
     def receive_data(self, data: bytes) -> list[Output]:
         outputs: list[Output] = []
         for received in self._framer.feed(data):
+            if isinstance(received, PeerError):
+                self.fault = str(received)
             event = EVENTS[type(received)]
             if self._machine.allows(event):  # in Sta1 nothing more is of interest
                 outputs += self._machine.handle(event, received)

@@ -115,6 +115,29 @@ def test_p_data_before_the_answer_is_out_of_place(new_world: Any, build: SimpleN
     assert peer.received() == [Abort(2, 2)]
 
 
+@pytest.mark.parametrize(
+    ("sent", "cause"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "PDU type 47H is none of 01H to 07H"),
+        (ReleaseRQ().encode(), "a PDU out of place"),
+    ],
+)
+def test_what_is_no_request_is_aborted_and_logged_once(
+    world: Any, lines: list[str], sent: bytes, cause: str
+) -> None:
+    peer = world.peer()
+    peer.send(sent, b"more")
+    assert peer.received() == [Abort(0, 0)]
+    peer.lose()
+    assert lines == [f"127.0.0.1:40000 aborted before an A-ASSOCIATE-RQ: {cause}"]
+
+
+def test_a_connection_that_only_looks_makes_no_line(world: Any, lines: list[str]) -> None:
+    """Load balancers and monitors do so all day."""
+    world.peer().lose()
+    assert lines == []
+
+
 # --- operations ---
 
 
