@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from twisted.logger import Logger
@@ -23,10 +23,6 @@ from sdcc.interfaces import Announcement, DataSetMismatch, StoredFile, StoredObj
 
 #: How a Data Set is parsed: how to read it, its size, its Transfer Syntax UID.
 Parse = Callable[[Read, int, str], ParsedDataSet]
-
-#: Fragments are joined to blocks of up to so many bytes, since a thread that writes or hashes waits for
-#: the interpreter after each call: one short copy costs a hundredth of those waits.
-BLOCK = 1024 * 1024
 
 
 class PartialFile:
@@ -64,12 +60,12 @@ class PartialFile:
         """Whether there is something to discard."""
         return self._path is not None
 
-    def append(self, buffers: Sequence[Buffer]) -> None:
+    def append(self, block: Buffer) -> None:
         """Write the next bytes of the Data Set, and hash them."""
         with self._nothing_left_behind():
-            self._append(buffers)
+            self._append(block)
 
-    def finish(self, buffers: Sequence[Buffer], received_at: datetime.datetime) -> StoredObject:
+    def finish(self, block: Buffer, received_at: datetime.datetime) -> StoredObject:
         """Write the last bytes of the Data Set and make the object durable under its final path.
 
         :param received_at: aware, UTC.
@@ -77,8 +73,10 @@ class PartialFile:
         :raises DataSetMismatch: see there.
         """
         with self._nothing_left_behind():
-            file, last = self._append(buffers)
-            parsed = self._parse(self._reader(file, last), self._size, self._announcement.transfer_syntax_uid)
+            file = self._append(block)
+            parsed = self._parse(
+                self._reader(file, block), self._size, self._announcement.transfer_syntax_uid
+            )
             self._check(parsed)
             self._fs.sync(file)
             self._close()
@@ -130,18 +128,16 @@ class PartialFile:
             self.discard()
             raise
 
-    def _append(self, buffers: Sequence[Buffer]) -> tuple[int, Buffer]:
-        """Gives the file and the last block written."""
+    def _append(self, block: Buffer) -> int:
+        """Gives the file."""
         head: tuple[bytes, ...] = ()
         if self._file is None:
             self._path, self._file = self._incoming.create(self._token)
             head = (self._head,)
-        for block in _blocks(buffers):
-            self._fs.write(self._file, (*head, block))
-            self._hash.update(block)
-            self._size += len(block)
-            head = ()
-        return self._file, block
+        self._fs.write(self._file, (*head, block))
+        self._hash.update(block)
+        self._size += len(block)
+        return self._file
 
     def _reader(self, file: int, last: Buffer) -> Read:
         """Reads the Data Set: from memory where the last block is all of it, else from the file."""
@@ -172,20 +168,3 @@ class PartialFile:
         file, self._file = self._file, None
         if file is not None:
             self._fs.close(file)
-
-
-def _blocks(buffers: Sequence[Buffer]) -> Iterator[Buffer]:
-    """Neighbours joined up to :data:`BLOCK`; at least one block, perhaps empty."""
-    gathered: list[Buffer] = []
-    size = 0
-    for buffer in buffers:
-        if gathered and size + len(buffer) > BLOCK:
-            yield _joined(gathered)
-            gathered, size = [], 0
-        gathered.append(buffer)
-        size += len(buffer)
-    yield _joined(gathered)
-
-
-def _joined(buffers: Sequence[Buffer]) -> Buffer:
-    return buffers[0] if len(buffers) == 1 else b"".join(buffers)

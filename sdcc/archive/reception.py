@@ -17,7 +17,6 @@ from twisted.internet.defer import DeferredLock, ensureDeferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from sdcc.archive.filesystem import Buffer
 from sdcc.archive.partial import PartialFile
 from sdcc.archive.space import UNDER_THE_FLOOR, FreeSpace
 from sdcc.interfaces import IReception, NotStored, OutOfResources, RunInThread, StoredObject
@@ -27,8 +26,6 @@ T = TypeVar("T")
 #: A job begins when so many bytes have gathered; an object of fewer takes one job in all.
 #: Whoever pauses a sender over bytes waiting must let so many wait for each, or it would wait for ever.
 BATCH = 256 * 1024
-#: Shorter fragments are copied together: a view costs more, and keeps the whole buffer that it is a part of.
-SHORT = 4096
 
 
 def cause(error: OSError) -> str:
@@ -73,8 +70,10 @@ class Reception:
         self._on_written = on_written
         self._closed = closed
         self._size = 0
-        self._gathered: list[Buffer] = []
-        self._waiting = 0
+        #: A copy of what waits: views would keep the buffers alive that they are a part of, at a peer's
+        #: will many times as large; and a thread that wrote or hashed fragment by fragment would have
+        #: to win the interpreter's lock for each of them.
+        self._gathered = bytearray()
         self._whole = False
         #: Held while a job runs.
         self._job = DeferredLock()
@@ -84,10 +83,12 @@ class Reception:
         if self._size > self._maximum_size:
             self._refuse(f"object over maximum_object_size ({self._maximum_size} bytes)")
         if self._refusal is None and not self._whole:
-            self._gather(data)
+            self._gathered += data
         else:
             self._on_written(len(data))
-        if not self._job.locked and (self._waiting >= BATCH or (self._refusal and self._partial.exists)):
+        if not self._job.locked and (
+            len(self._gathered) >= BATCH or (self._refusal and self._partial.exists)
+        ):
             ensureDeferred(self._write_gathered())
 
     async def complete(self) -> StoredObject:
@@ -110,26 +111,16 @@ class Reception:
             await self._discard()
         self._closed(self)
 
-    def _gather(self, data: memoryview) -> None:
-        self._waiting += len(data)
-        if len(data) >= SHORT:
-            self._gathered.append(data)
-        elif self._gathered and isinstance(last := self._gathered[-1], bytearray):
-            last += data
-        else:
-            self._gathered.append(bytearray(data))
-
     def _refuse(self, reason: str) -> None:
         """From now on the object is not kept, unless it has been made durable in this moment."""
         if self._refusal is None:
             self._refusal = reason
-        dropped, self._waiting = self._waiting, 0
-        self._gathered = []
-        self._on_written(dropped)
+        dropped, self._gathered = self._gathered, bytearray()
+        self._on_written(len(dropped))
 
     async def _write_gathered(self) -> None:
         async with self._job:
-            while self._waiting >= BATCH and not self._whole:
+            while len(self._gathered) >= BATCH and not self._whole:
                 try:
                     await self._run_job(self._partial.append)
                 except OutOfResources as error:
@@ -142,8 +133,8 @@ class Reception:
 
     async def _run_job(self, call: Callable[..., T], *arguments: object) -> T:
         """Do something in a worker thread with all that has gathered."""
-        gathered, self._gathered = self._gathered, []
-        size, self._waiting = self._waiting, 0
+        gathered, self._gathered = self._gathered, bytearray()
+        size = len(gathered)
         try:
             if not self._space.take(size):
                 raise OutOfResources(UNDER_THE_FLOOR)

@@ -17,12 +17,12 @@ from sdcc.network.addresses import IPAddress, Resolve, ip_address
 from sdcc.network.limits import AssociationLimits, Slot
 from sdcc.upper_layer import negotiation
 from sdcc.upper_layer.codes import (
-    RejectReasonACSE,
     RejectReasonPresentation,
     RejectReasonUser,
     RejectResult,
     RejectSource,
 )
+from sdcc.upper_layer.machine import PROTOCOL_VERSION_NOT_SUPPORTED
 from sdcc.upper_layer.pdu import AssociateAC, AssociateRJ, AssociateRQ
 
 
@@ -89,16 +89,16 @@ def refused_for_now(reason: RejectReasonPresentation, rule: str) -> Refused:
     return Refused(answer=answer, rule=rule)
 
 
+def wrong_protocol_version(request: AssociateRQ) -> Refused:
+    version = f"{request.protocol_version:04X}H"
+    return Refused(answer=PROTOCOL_VERSION_NOT_SUPPORTED, rule=f"protocol version {version} lacks bit 0")
+
+
 def protocol_version(case: Case) -> Refused | None:
     """The machine's AE-6 has answered this already where the request came over a connection."""
     if case.request.protocol_version & 1:
         return None
-    answer = AssociateRJ(
-        RejectResult.REJECTED_PERMANENT,
-        RejectSource.SERVICE_PROVIDER_ACSE,
-        RejectReasonACSE.PROTOCOL_VERSION_NOT_SUPPORTED,
-    )
-    return Refused(answer=answer, rule=f"protocol version {case.request.protocol_version:04X}H lacks bit 0")
+    return wrong_protocol_version(case.request)
 
 
 def application_context(case: Case) -> Refused | None:

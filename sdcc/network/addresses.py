@@ -8,13 +8,15 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sdcc.interfaces import RunInThread
 
-#: How long a resolved host name is believed, in seconds.
+#: How long a resolved host name is believed, and how long its resolution may take, in seconds.
 NAME_LIFETIME = 60.0
+LOOKUP_TIMEOUT = 10.0
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str], Awaitable[frozenset[IPAddress]]]
@@ -77,10 +79,21 @@ class Resolver:
         return await answer
 
     async def _ask(self, host: str) -> None:
-        addresses = await self._run_in_thread(resolve_blocking, host)
-        if addresses:
-            self._known[host] = (self._clock.seconds() + NAME_LIFETIME, addresses)
+        addresses: frozenset[IPAddress] = frozenset()
+        try:
+            lookup = Deferred.fromCoroutine(self._lookup(host))
+            addresses = await lookup.addTimeout(LOOKUP_TIMEOUT, self._clock)
+        except DeferredTimeout:
+            self._log.warn("the host name {host!r} of a [[remote]] is not resolved in time", host=host)
+        except Exception:  # the boundary: whoever asked must be answered
+            self._log.failure("the host name {host!r} of a [[remote]] cannot be resolved", host=host)
         else:
-            self._log.warn("the host name {host!r} of a [[remote]] has no address", host=host)
+            if addresses:
+                self._known[host] = (self._clock.seconds() + NAME_LIFETIME, addresses)
+            else:
+                self._log.warn("the host name {host!r} of a [[remote]] has no address", host=host)
         for answer in self._asked.pop(host):
             answer.callback(addresses)
+
+    async def _lookup(self, host: str) -> frozenset[IPAddress]:
+        return await self._run_in_thread(resolve_blocking, host)

@@ -18,14 +18,9 @@ from sdcc.network.flow import Pausable
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.machine import Effect, Indication, Output
 
-#: Bytes asked of the socket at once. The default of 64 KiB costs a wake-up for every fourth PDU.
-READ_SIZE = 256 * 1024
-
 
 class TCPTransport(Pausable, TypingProtocol):
     """What is used of `twisted.internet.tcp.Connection`."""
-
-    bufferSize: int
 
     def write(self, data: bytes, /) -> None: ...
     def loseConnection(self) -> None: ...
@@ -54,7 +49,6 @@ class Connection(Protocol):
     # --- from the transport ---
 
     def connectionMade(self) -> None:
-        self.transport.bufferSize = READ_SIZE
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self.perform(self.association.transport_opened())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -30,9 +30,9 @@ from sdcc.upper_layer.negotiation import PresentationContext
 #: What may wait while an operation is being performed, in bytes, and what a fragment costs beyond its data.
 QUEUE_LIMIT = 256 * 1024
 FRAGMENT_COST = 256
-#: Fragments smaller than this are copied into pieces of that size before they go on.
-SMALL_FRAGMENT = 1024
-JOINED_FRAGMENTS = 16 * 1024
+#: What is served before the reactor turns to others: so many fragments, of which a request counts as many.
+TURN = 1024
+REQUEST_SHARE = 32
 
 
 @dataclass(slots=True)
@@ -59,8 +59,13 @@ class Channel(Protocol):
     def abort(self, cause: str) -> None:
         """The peer broke PS3.7; `cause` is for the log."""
 
-    def performed(self, performance: Performance, outcome: Outcome, seconds: float) -> None:
-        """An operation has ended, and been answered if its association still stood."""
+    def performed(
+        self, performance: Performance, outcome: Outcome, seconds: float, *, answered: bool
+    ) -> None:
+        """An operation has ended."""
+
+    def drained(self) -> None:
+        """After :meth:`Exchange.drain`: nothing is under way any more."""
 
 
 RELEASE = object()
@@ -101,8 +106,9 @@ class Exchange:
         self._current: Performance | None = None
         self._completion: Deferred[None] | None = None
         self._is_serving = False
+        self._next_turn: IDelayedCall | None = None
+        self._is_draining = False
         self._is_over = False
-        self._joined = bytearray()
 
     # --- facts ---
 
@@ -115,10 +121,6 @@ class Exchange:
         """The peer has done its part and waits for us."""
         return self._completion is not None
 
-    @property
-    def is_idle(self) -> bool:
-        return self._current is None and not self._queue and not self.is_inside_message
-
     # --- from the association ---
 
     def receive(self, received: list[Fragment]) -> None:
@@ -130,9 +132,17 @@ class Exchange:
         self._queue.append(RELEASE)
         self.serve()
 
+    def drain(self) -> None:
+        """Begin nothing new; :meth:`Channel.drained` is called when nothing is under way."""
+        self._is_draining = True
+        self.serve()
+
     def end(self) -> None:
         """The association is gone. A request that came whole is still performed, another is abandoned."""
         self._is_over = True
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         self._queue.clear()
         self._queued = 0
         if self._current is not None and self._completion is None:
@@ -147,18 +157,13 @@ class Exchange:
     # --- serving ---
 
     def serve(self) -> None:
-        """Take from the queue until an operation is being performed or the peer must read first."""
+        """Take from the queue until an operation is being performed, the peer must read first, or it is
+        others' turn."""
         if self._is_serving:
             return
         self._is_serving = True
         try:
-            while self._may_serve():
-                item = self._queue.popleft()
-                if isinstance(item, Fragment):
-                    self._queued -= len(item.data) + FRAGMENT_COST
-                    self._take(item)
-                else:
-                    self._channel.answer_release()
+            self._take_turn()
         except CommandError as error:
             self._channel.abort(str(error))
         except Exception:  # the boundary: a fault of the program costs this association alone
@@ -169,21 +174,46 @@ class Exchange:
             self._flow.hold(Hold.QUEUE)
         else:
             self._flow.let_go(Hold.QUEUE)
+        if self._is_draining and not self._is_over and not self._is_under_way:
+            self._channel.drained()
+
+    def _take_turn(self) -> None:
+        left = TURN
+        while self._may_serve():
+            if left <= 0:
+                self._next_turn = self._clock.callLater(0, self._begin_turn)
+                return
+            item = self._queue.popleft()
+            if isinstance(item, Fragment):
+                self._queued -= len(item.data) + FRAGMENT_COST
+                left -= self._take(item)
+            else:
+                self._channel.answer_release()
+
+    def _begin_turn(self) -> None:
+        self._next_turn = None
+        self.serve()
 
     def _may_serve(self) -> bool:
-        return (
-            bool(self._queue)
-            and self._completion is None
-            and not self._is_over
-            and not self._flow.is_held(Hold.ANSWERS)
-        )
+        if not self._queue or self._is_over or self._completion is not None or self._next_turn is not None:
+            return False
+        if self._is_draining and not self._is_under_way and self._queue[0] is not RELEASE:
+            return False
+        return not self._flow.is_held(Hold.ANSWERS)
 
-    def _take(self, fragment: Fragment) -> None:
+    @property
+    def _is_under_way(self) -> bool:
+        return self._current is not None or self.is_inside_message
+
+    def _take(self, fragment: Fragment) -> int:
+        """Gives the share of the turn that it took."""
         received = self._assembler.add(*fragment)
         if isinstance(received, DataSetPiece):
             self._write(received.data, is_last=received.is_last)
         elif isinstance(received, CommandReceived):
             self._begin(received)
+            return REQUEST_SHARE
+        return 1
 
     def _begin(self, received: CommandReceived) -> None:
         message = received.message
@@ -201,25 +231,10 @@ class Exchange:
         current = self._current
         assert current is not None, "the assembler lets no Data Set pass before its Command Set"
         current.size += len(data)
-        if len(data) < SMALL_FRAGMENT:
-            self._joined += data
-        else:
-            self._pass_on_joined(current)
-            self._pass_on(current, data)
-        if is_last or len(self._joined) >= JOINED_FRAGMENTS:
-            self._pass_on_joined(current)
-        if is_last:
-            self._complete(current)
-
-    def _pass_on_joined(self, current: Performance) -> None:
-        """Pass on small fragments as one: each alone would cost more memory than its bytes."""
-        if self._joined:
-            joined, self._joined = self._joined, bytearray()
-            self._pass_on(current, memoryview(joined))
-
-    def _pass_on(self, current: Performance, data: memoryview) -> None:
         self._account.add(len(data))
         current.operation.write(data)
+        if is_last:
+            self._complete(current)
 
     # --- performing ---
 
@@ -235,19 +250,21 @@ class Exchange:
             self._log.failure("{request} failed", request=type(current.request).__name__)
             outcome = Outcome(status=Status.PROCESSING_FAILURE, comment="fault of the program, see the log")
         self._current = self._completion = None
-        if not self._is_over:
-            self._answer(current, outcome)
-        self._channel.performed(current, outcome, self._clock.seconds() - current.started)
+        answered = not self._is_over and self._answer(current, outcome)
+        seconds = self._clock.seconds() - current.started
+        self._channel.performed(current, outcome, seconds, answered=answered)
         self.serve()
 
-    def _answer(self, current: Performance, outcome: Outcome) -> None:
+    def _answer(self, current: Performance, outcome: Outcome) -> bool:
+        """Gives whether the peer can take the response."""
         response = self._registry.response(current.request, outcome).encode()
         try:
             pdus = b"".join(fragments(current.context.id, response, maximum_length=self._maximum_length))
         except ValueError as error:
             self._channel.abort(str(error))
-        else:
-            self._channel.send(pdus)
+            return False
+        self._channel.send(pdus)
+        return True
 
     def _program_fault(self, failure: Failure) -> None:
         self._log.failure("an operation failed", failure)

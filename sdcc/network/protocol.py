@@ -23,7 +23,7 @@ from sdcc.conformance import SOPClass
 from sdcc.dimse.messages import command_name
 from sdcc.dimse.status import Status
 from sdcc.interfaces import Outcome, Provenance, Session
-from sdcc.network.acceptor import Accepted, Acceptor, Refused
+from sdcc.network.acceptor import Accepted, Acceptor, Refused, wrong_protocol_version
 from sdcc.network.connection import Connection
 from sdcc.network.exchange import Exchange, Performance
 from sdcc.network.flow import Flow, Hold
@@ -89,8 +89,8 @@ class AcceptorProtocol(Connection):
         self._accepted: Accepted | None = None
         self._exchange: Exchange | None = None
         self._progress: ProgressWatch | None = None
+        self._has_sent = False
         self._is_in_log = False
-        self._is_draining = False
         self._performed_count = 0
 
     # --- the transport ---
@@ -105,6 +105,7 @@ class AcceptorProtocol(Connection):
         super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
+        self._has_sent = True
         super().dataReceived(data)
         if not self._is_in_log and self.association.state is State.STA13:
             self._is_in_log = True
@@ -117,8 +118,8 @@ class AcceptorProtocol(Connection):
         self._flow.close()
         super().connectionLost(reason)
         self._end()
-        if not self._is_in_log:
-            log.debug("{name} left without an A-ASSOCIATE-RQ", name=self._name)
+        if not self._is_in_log and self._has_sent:
+            log.warn("{name} left before its A-ASSOCIATE-RQ was whole", name=self._name)
         ensureDeferred(self._settle()).addErrback(self._program_fault)
 
     async def _settle(self) -> None:
@@ -149,10 +150,9 @@ class AcceptorProtocol(Connection):
             case AssociateIndication(request):
                 self._requested(request)
                 ensureDeferred(self._judge(request)).addErrback(self._program_fault)
-            case AssociateRejected(request, answer):
+            case AssociateRejected(request):
                 self._requested(request)
-                codes = f"{answer.result:d}/{answer.source:d}/{answer.reason:d}"
-                log.warn("{name} refused {codes}: protocol version", name=self._name, codes=codes)
+                self._log_refusal(wrong_protocol_version(request))
             case ReleaseIndication():
                 if self._exchange is not None:
                     self._exchange.receive_release()
@@ -175,16 +175,19 @@ class AcceptorProtocol(Connection):
             if isinstance(judgement, Accepted):
                 self._surroundings.limits.release(judgement.slot)
         elif isinstance(judgement, Refused):
-            log.warn(
-                "{name} refused {codes}: {rule} (from {address})",
-                name=self._name,
-                codes=judgement.codes,
-                rule=judgement.rule,
-                address=self._address,
-            )
+            self._log_refusal(judgement)
             self.perform(self.association.reject(judgement.answer))
         else:
             self._establish(request, judgement)
+
+    def _log_refusal(self, refused: Refused) -> None:
+        log.warn(
+            "{name} refused {codes}: {rule} (from {address})",
+            name=self._name,
+            codes=refused.codes,
+            rule=refused.rule,
+            address=self._address,
+        )
 
     def _establish(self, request: AssociateRQ, accepted: Accepted) -> None:
         around = self._surroundings
@@ -192,7 +195,7 @@ class AcceptorProtocol(Connection):
         account = Account(
             around.waiting,
             pause=partial(self._flow.hold, Hold.WAITING_BYTES),
-            resume=partial(self._flow.let_go, Hold.WAITING_BYTES),
+            resume=self._read_on,
         )
         provenance = Provenance(
             calling_ae=ae_value(request.calling_ae),
@@ -224,6 +227,11 @@ class AcceptorProtocol(Connection):
         )
         self.perform(self.association.accept(accepted.answer))
 
+    def _read_on(self) -> None:
+        self._flow.let_go(Hold.WAITING_BYTES)
+        if self._progress is not None:
+            self._progress.progressed()  # until now it could make none
+
     # --- what the exchange asks for ---
 
     def send(self, pdus: bytes) -> None:
@@ -241,22 +249,27 @@ class AcceptorProtocol(Connection):
             self.perform(self.association.abort())
             self._aborted(f"source 0: {cause}")
 
-    def performed(self, performance: Performance, outcome: Outcome, seconds: float) -> None:
+    def performed(
+        self, performance: Performance, outcome: Outcome, seconds: float, *, answered: bool
+    ) -> None:
         self._performed_count += 1
         if self._progress is not None:
             self._progress.progressed()
         log.emit(
             LogLevel.info if outcome.status == Status.SUCCESS else LogLevel.warn,
-            "{name} {request} {status:04X} {size}{milliseconds:.1f} ms{comment}",
+            "{name} {request} {status:04X} {size}{milliseconds:.1f} ms{unanswered}{comment}",
             name=self._name,
             request=self._described(performance),
             status=outcome.status,
             size=f"{byte_count(performance.size)} " if performance.request.has_data_set else "",
             milliseconds=seconds * 1000,
+            unanswered="" if answered else ", not answered",
             comment=f": {outcome.comment}" if outcome.comment else "",
         )
-        if self._is_draining:
-            self.drain()
+
+    def drained(self) -> None:
+        self.abort("SDCC is stopping")
+        self.transport.loseConnection()
 
     def _described(self, performance: Performance) -> str:
         """`C-STORE CT 1.2.3`: the request, a few letters for its SOP Class, its instance."""
@@ -271,10 +284,10 @@ class AcceptorProtocol(Connection):
 
     def drain(self) -> None:
         """End now if nothing is under way, else as soon as nothing is."""
-        self._is_draining = True
-        if self._exchange is None or self._exchange.is_idle:
-            self.abort("SDCC is stopping")
-            self.transport.loseConnection()
+        if self._exchange is None:
+            self.drained()
+        else:
+            self._exchange.drain()
 
     def cut(self) -> None:
         """End at once."""

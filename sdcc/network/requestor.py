@@ -14,12 +14,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.python.failure import Failure
 
 from sdcc import conformance
-from sdcc.dimse.command import CommandError
+from sdcc.dimse.command import RESPONSE, CommandError
 from sdcc.dimse.fragments import CommandReceived, MessageAssembler, fragments
-from sdcc.dimse.messages import EchoRequest, Response
+from sdcc.dimse.messages import EchoRequest, Message, Response
 from sdcc.network.connection import Connection
 from sdcc.upper_layer import negotiation
 from sdcc.upper_layer.association import Association
@@ -98,6 +99,10 @@ class RequestorProtocol(Connection):
         self._awaited: Deferred[object] | None = None
         self._assembler = MessageAssembler(())
         self._peer_maximum_length = 0
+        self._asked: EchoRequest | None = None
+        self._is_released = False
+        #: How the association ended before its time.
+        self._ended = ""
 
     def propose(self, called_ae: str, calling_ae: str, *contexts: ProposedContext) -> None:
         """Say what will be asked for, before the connection is opened.
@@ -128,27 +133,41 @@ class RequestorProtocol(Connection):
         try:
             contexts = negotiation.accepted_contexts(self._request, accepted)
         except PeerError as error:
-            self.perform(self.association.abort())
+            self._abort()
             raise AssociationAborted(str(error)) from None
         self._peer_maximum_length = accepted.maximum_length
         self._assembler = MessageAssembler(contexts)
         return contexts
 
     async def request(self, context_id: int, message: EchoRequest) -> Response:
-        pdus = fragments(context_id, message.encode(), maximum_length=self._peer_maximum_length)
-        self.perform(self.association.send_data(b"".join(pdus)))
+        try:
+            pdus = fragments(context_id, message.encode(), maximum_length=self._peer_maximum_length)
+            data = b"".join(pdus)
+        except ValueError as error:
+            raise AssociationAborted(f"the peer announced that it can take no message: {error}") from None
+        self._check(self.association.may_send_data)
+        self.perform(self.association.send_data(data))
+        self._asked = message
         return cast(Response, await self._step("C-ECHO-RQ"))
 
     async def released(self) -> None:
-        if self.association.may_release:
-            self.perform(self.association.release())
-            await self._step("A-RELEASE-RQ")
+        """The association has ended in order, and its connection is closed."""
+        self._check(self.association.may_release)
+        self.perform(self.association.release())
+        await self._step("A-RELEASE-RQ")
 
     def end(self) -> None:
         """Leave nothing behind, whatever state this is in."""
+        self._abort()
+        self.transport.abortConnection()
+
+    def _check(self, possible: bool) -> None:
+        if not possible:
+            raise AssociationAborted(self._ended or "the association has ended")
+
+    def _abort(self) -> None:
         if self.association.may_abort:
             self.perform(self.association.abort())
-        self.transport.abortConnection()
 
     async def _step(self, sent: str) -> object:
         self._awaited = Deferred()
@@ -163,10 +182,16 @@ class RequestorProtocol(Connection):
                 expiry.cancel()
 
     def _fire(self, result: object) -> None:
-        if self._awaited is not None and not self._awaited.called:
-            self._awaited.callback(result)
+        """End the step when what came together with its end has been looked at: it may be an abort."""
+        self._clock.callLater(0, self._end_step, self._awaited, result)
+
+    def _end_step(self, awaited: Deferred[object] | None, result: object) -> None:
+        if awaited is not None and not awaited.called:
+            awaited.callback(result)
 
     def _fail(self, error: RequestorError) -> None:
+        if isinstance(error, AssociationAborted):
+            self._ended = str(error)
         if self._awaited is not None and not self._awaited.called:
             self._awaited.errback(error)
 
@@ -179,7 +204,7 @@ class RequestorProtocol(Connection):
             case DataIndication(fragments):
                 self._received(fragments)
             case ReleaseConfirmation():
-                self._fire(None)
+                self._is_released = True  # the step ends when the connection is closed
             case ReleaseIndication():
                 if self.association.may_answer_release:
                     self.perform(self.association.answer_release())
@@ -193,12 +218,28 @@ class RequestorProtocol(Connection):
         try:
             for fragment in received:
                 message = self._assembler.add(*fragment)
-                if isinstance(message, CommandReceived) and isinstance(message.message, Response):
-                    self._fire(message.message)
+                if isinstance(message, CommandReceived):
+                    self._answered(message.message)
         except CommandError as error:
-            if self.association.may_abort:
-                self.perform(self.association.abort())
+            self._abort()
             self._fail(AssociationAborted(str(error)))
+
+    def _answered(self, message: Message) -> None:
+        asked = self._asked
+        if (
+            asked is None
+            or not isinstance(message, Response)
+            or message.command_field != asked.command_field | RESPONSE
+            or message.message_id_being_responded_to != asked.message_id
+        ):
+            raise CommandError("the peer sent what is no response to our request")
+        self._asked = None
+        self._fire(message)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        if self._is_released:
+            self._fire(None)
 
 
 VERIFICATION_CONTEXT = ProposedContext(
@@ -231,7 +272,7 @@ async def echo(
     endpoint = HostnameEndpoint(reactor, address, port, timeout=timeout)
     try:
         await endpoint.connect(Factory.forProtocol(lambda: protocol))
-    except (ConnectError, DNSLookupError) as error:
+    except (ConnectError, DNSLookupError, ValueError) as error:  # ValueError: no valid host name
         raise NotConnected(f"no connection to {address}:{port}: {error}") from None
     try:
         contexts = await protocol.established()

@@ -36,10 +36,6 @@ EVENTS: Mapping[type, Event] = MappingProxyType(
         PeerError: Event.EVT19,
     }
 )
-#: States in which an association exists for its users.
-ESTABLISHED = frozenset(
-    {State.STA6, State.STA7, State.STA8, State.STA9, State.STA10, State.STA11, State.STA12}
-)
 
 
 class Association:
@@ -60,10 +56,6 @@ class Association:
     @property
     def state(self) -> State:
         return self._machine.state
-
-    @property
-    def is_established(self) -> bool:
-        return self._machine.state in ESTABLISHED
 
     @property
     def may_answer(self) -> bool:

@@ -107,11 +107,14 @@ class Framer:
                 taken = min(self._value_left, end - position)
                 if not taken and self._value_left:
                     return
+                fragment = self._fragment(view[position : position + taken], taken)
+                position += taken
+                if not taken and not fragment.is_last:
+                    continue  # it says nothing, and would cost more than its few bytes
                 if fragments is None:
                     fragments = []
                     received.append(fragments)
-                fragments.append(self._fragment(view[position : position + taken], taken))
-                position += taken
+                fragments.append(fragment)
             elif (
                 end - position >= P_DATA_HEADER.size
                 and self.is_between_pdus

@@ -8,17 +8,16 @@ import hashlib
 import pytest
 from twisted.internet.defer import ensureDeferred
 
-from sdcc.archive.partial import BLOCK
-from sdcc.archive.reception import BATCH, SHORT
+from sdcc.archive.reception import BATCH
 from sdcc.interfaces import CannotUnderstand, DataSetMismatch, OutOfResources
 
 DIRECTORY = "objects/2026/07/04/1.2.3/1.2.3.1"
 LARGE = bytes(range(256)) * (3 * BATCH // 256)
 
 
-@pytest.mark.parametrize("piece", [1, SHORT - 1, SHORT, BATCH, BATCH + 1, 3 * BATCH])
+@pytest.mark.parametrize("piece", [1, 4095, BATCH, BATCH + 1, 3 * BATCH])
 def test_order_is_kept_for_pieces_of_every_size(store, build, piece):
-    size = 3 * SHORT if piece == 1 else 5 * BATCH
+    size = 3 * 4096 if piece == 1 else 5 * BATCH
     data = build.data_set(pixels=b"".join(number.to_bytes(4, "little") for number in range(size // 4)))
     stored = store.receive(build.announcement(), data, piece=piece)
     with open(store.objects.absolute(stored.file.path), "rb") as file:
@@ -42,9 +41,7 @@ def test_the_parser_reads_from_memory_where_all_is_there_and_else_from_the_file(
         assert bool(store.disk.called("read")) == (pixels is LARGE)
 
 
-def test_a_large_batch_is_written_in_blocks_and_a_large_fragment_is_not_copied(
-    slow_store, threads, open_reception, build
-):
+def test_a_batch_is_written_at_once(slow_store, threads, open_reception, build):
     reception, written = open_reception(slow_store)
     sizes, write = [], slow_store.disk.real.write
 
@@ -53,16 +50,13 @@ def test_a_large_batch_is_written_in_blocks_and_a_large_fragment_is_not_copied(
         write(file, buffers)
 
     slow_store.disk.real.write = observed
-    data = build.data_set(pixels=bytes(range(256)) * (4 * BLOCK // 256))
-    pieces = (BATCH, BLOCK // 2, BLOCK // 2, 1, BLOCK // 2, 2 * BLOCK, BATCH)
-    start = 0
-    for size in pieces:
-        reception.write(memoryview(data)[start : start + size])
-        start += size
+    data = build.data_set(pixels=bytes(6 * BATCH))
+    for start, end in ((0, BATCH), (BATCH, BATCH + 1), (BATCH + 1, 5 * BATCH)):
+        reception.write(memoryview(data)[start:end])
     assert written == []
     threads.run_all()
-    assert sizes == [BATCH, BLOCK, 1 + BLOCK // 2, 2 * BLOCK, BATCH]
-    build.write(reception, data[start:])
+    assert sizes == [BATCH, 4 * BATCH]
+    build.write(reception, data[5 * BATCH :])
     stored = ensureDeferred(reception.complete())
     threads.run_all()
     assert stored.result.file.sha256 == hashlib.sha256(data).hexdigest()

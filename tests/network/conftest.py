@@ -79,8 +79,6 @@ def store(data_set: bytes | None = b"data set", message_id: int = 1, *, maximum_
 class Transport(StringTransport):
     """TCP, as far as the protocols use it."""
 
-    bufferSize = 65536
-
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass
 
@@ -251,4 +249,6 @@ def new_world() -> type[World]:
 @pytest.fixture
 def build() -> SimpleNamespace:
     """The builders of what a peer sends."""
-    return SimpleNamespace(request=request, echo=echo, store=store, CT=CT, IMPLICIT=IMPLICIT)
+    return SimpleNamespace(
+        request=request, echo=echo, store=store, CT=CT, IMPLICIT=IMPLICIT, Transport=Transport
+    )

@@ -11,7 +11,14 @@ import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 
-from sdcc.network.addresses import NAME_LIFETIME, Resolver, ip_address, literal, resolve_blocking
+from sdcc.network.addresses import (
+    LOOKUP_TIMEOUT,
+    NAME_LIFETIME,
+    Resolver,
+    ip_address,
+    literal,
+    resolve_blocking,
+)
 
 HOME = ipaddress.ip_address("192.168.10.21")
 
@@ -77,6 +84,22 @@ def test_a_failed_question_is_asked_again_next_time() -> None:
     assert answer.result == frozenset()
     ensureDeferred(resolver("ct01"))
     assert len(threads.jobs) == 2
+
+
+@pytest.mark.parametrize("how", ["fails", "hangs"])
+def test_a_lookup_that_fails_or_hangs_keeps_nobody_waiting(how: str) -> None:
+    threads, clock = Threads(), Clock()
+    resolver = Resolver(threads, clock)
+    answer = ensureDeferred(resolver("ct01"))
+    if how == "fails":
+        threads.jobs[0][1].errback(RuntimeError("no more threads"))
+    else:
+        clock.advance(LOOKUP_TIMEOUT)
+    assert answer.result == frozenset()
+    again = ensureDeferred(resolver("ct01"))
+    threads.jobs[1][1].callback(frozenset({HOME}))
+    assert again.result == {HOME}
+    assert clock.getDelayedCalls() == []
 
 
 def test_an_address_is_never_asked_for() -> None:

@@ -17,7 +17,7 @@ from sdcc.dimse.fragments import fragments
 from sdcc.dimse.messages import CancelRequest, Response
 from sdcc.interfaces import Outcome
 from sdcc.network.addresses import ip_address
-from sdcc.network.exchange import JOINED_FRAGMENTS, QUEUE_LIMIT
+from sdcc.network.exchange import QUEUE_LIMIT
 from sdcc.network.limits import WaitingBytes
 from sdcc.upper_layer.pdu import Abort, AssociateAC, AssociateRJ, ReleaseRP, ReleaseRQ
 
@@ -57,7 +57,7 @@ def test_a_wrong_protocol_version_is_logged_too(world: Any, build: SimpleNamespa
     peer = world.peer()
     peer.send(build.request(protocol_version=2))
     assert peer.received() == [AssociateRJ(1, 2, 2)]
-    assert lines == ["SDCC<-CT01(1) refused 1/2/2: protocol version"]
+    assert lines == ["SDCC<-CT01(1) refused 1/2/2: protocol version 0002H lacks bit 0 (from 127.0.0.1)"]
 
 
 def test_titles_of_strangers_cannot_forge_a_line(
@@ -66,6 +66,15 @@ def test_titles_of_strangers_cannot_forge_a_line(
     world.peer().send(build.request(calling="A\nSDCC<-B(2) ok"))
     assert len(lines) == 1
     assert "\n" not in lines[0]
+
+
+def test_half_a_request_is_logged_when_its_sender_leaves(
+    world: Any, build: SimpleNamespace, lines: list[str]
+) -> None:
+    peer = world.peer()
+    peer.send(build.request().encode()[:100])
+    peer.lose()
+    assert lines == ["127.0.0.1:40000 left before its A-ASSOCIATE-RQ was whole"]
 
 
 def test_one_more_than_the_limit_is_refused_until_one_ends(new_world: Any, build: SimpleNamespace) -> None:
@@ -225,7 +234,11 @@ def test_requests_sent_at_once_are_served_in_turn(world: Any, build: SimpleNames
 def test_a_thousand_echoes_in_one_chunk(world: Any, build: SimpleNamespace) -> None:
     peer = world.peer().associate()
     peer.send(build.echo() * 1000)
-    assert peer.statuses() == [0] * 1000
+    statuses = peer.statuses()
+    assert 0 < len(statuses) < 100, "others have their turn in between"
+    while world.clock.getDelayedCalls()[0].getTime() == world.clock.seconds():
+        world.clock.advance(0)
+    assert statuses + peer.statuses() == [0] * 1000
 
 
 def test_a_cancel_for_nothing_is_ignored(world: Any, build: SimpleNamespace) -> None:
@@ -273,10 +286,13 @@ def test_a_response_to_nothing_is_aborted(world: Any, build: SimpleNamespace) ->
     assert peer.received() == [Abort(0, 0)]
 
 
-def test_a_peer_that_can_take_no_answer_is_aborted(world: Any, build: SimpleNamespace) -> None:
+def test_a_peer_that_can_take_no_answer_is_aborted(
+    world: Any, build: SimpleNamespace, lines: list[str]
+) -> None:
     peer = world.peer().associate(maximum_length=4)
     peer.send(build.echo())
     assert peer.received() == [Abort(0, 0)]
+    assert lines[-1] == "SDCC<-CT01(1) C-ECHO 0000 0.0 ms, not answered"
 
 
 def test_answers_are_no_longer_than_the_peer_takes(world: Any, build: SimpleNamespace) -> None:
@@ -320,7 +336,7 @@ def test_a_whole_object_is_finished_though_its_peer_has_gone(
     assert not stopped.called, "a stop waits for it"
     operation.done.callback(SUCCESS)
     assert stopped.called
-    assert "C-STORE CT 1.2.3 0000" in lines[-1]
+    assert lines[-1] == "SDCC<-CT01(1) C-STORE CT 1.2.3 0000 8 B 0.0 ms, not answered"
 
 
 def test_after_an_abort_of_ours_the_peer_may_say_what_it_likes(world: Any, build: SimpleNamespace) -> None:
@@ -369,14 +385,6 @@ def test_a_peer_that_does_not_read_is_served_no_more(world: Any, build: SimpleNa
     assert not peer.is_paused
 
 
-def test_small_fragments_are_joined_before_they_go_on(world: Any, build: SimpleNamespace) -> None:
-    peer = world.peer().associate()
-    peer.send(build.store(bytes(40_000), maximum_length=128))
-    [operation] = world.storage.operations
-    assert len(operation.data) == 40_000
-    assert len(operation.pieces) <= 40_000 // JOINED_FRAGMENTS + 1
-
-
 # --- timers ---
 
 
@@ -419,6 +427,20 @@ def test_an_association_is_not_idle_while_it_waits_for_us(world: Any, build: Sim
     assert peer.received() == []
 
 
+def test_a_peer_that_we_held_back_is_not_idle_for_that(new_world: Any, build: SimpleNamespace) -> None:
+    world = new_world(waiting=WaitingBytes(of_one=1000, of_all=100_000))
+    world.storage.are_fast = False
+    peer = world.peer().associate()
+    peer.send(build.store(bytes(5000), maximum_length=1006)[:4000])
+    assert peer.is_paused
+    world.clock.advance(299)
+    world.storage.operations[0].written()
+    world.clock.advance(299)
+    assert peer.received() == []
+    world.clock.advance(1)
+    assert peer.received() == [Abort(0, 0)]
+
+
 def test_nothing_is_left_on_the_clock_after_the_end(world: Any, build: SimpleNamespace) -> None:
     peer = world.peer().associate()
     peer.send(build.echo(), ReleaseRQ())
@@ -448,6 +470,28 @@ def test_a_stop_ends_idle_associations_now_and_waits_for_the_others(
         peer.lose()
     assert stopped.called
     assert world.clock.getDelayedCalls() == []
+
+
+def test_a_stop_begins_nothing_new_but_answers_a_release(world: Any, build: SimpleNamespace) -> None:
+    """What came behind the operation under way is not begun; an A-RELEASE-RQ is answered."""
+    pipelined, releasing = world.peer().associate(), world.peer().associate()
+    pipelined.send(build.store(message_id=1) + build.store(message_id=2))
+    releasing.send(build.store(), ReleaseRQ())
+    ensureDeferred(world.server.stop())
+    for operation in list(world.storage.operations):
+        operation.done.callback(SUCCESS)
+    assert len(world.storage.operations) == 2
+    assert [type(answer).__name__ for answer in pipelined.received()] == ["Response", "Abort"]
+    assert [type(answer).__name__ for answer in releasing.received()] == ["Response", "ReleaseRP"]
+    assert pipelined.is_gone
+
+
+def test_a_stop_does_not_wait_for_who_does_not_read(world: Any, build: SimpleNamespace) -> None:
+    peer = world.peer().associate()
+    peer.protocol.pauseProducing()
+    peer.send(build.echo())
+    ensureDeferred(world.server.stop())
+    assert peer.is_gone
 
 
 def test_a_stop_waits_no_longer_than_drain_timeout(world: Any, build: SimpleNamespace) -> None:

@@ -103,8 +103,7 @@ def test_an_association_is_asked_for_and_accepted(pair: Pair) -> None:
     [confirmation] = pair.take(pair.requestor)
     assert isinstance(confirmation, AssociateConfirmation)
     assert isinstance(confirmation.answer, AssociateAC)
-    assert pair.requestor.is_established
-    assert pair.acceptor.is_established
+    assert (pair.requestor.state, pair.acceptor.state) == (State.STA6, State.STA6)
 
 
 def test_an_association_is_rejected(pair: Pair) -> None:
@@ -153,7 +152,7 @@ def test_a_release_in_order(pair: Pair) -> None:
     pair.perform(pair.acceptor, pair.acceptor.answer_release())
     pair.deliver()
     assert pair.take(pair.requestor) == [ReleaseConfirmation(), Effect.CLOSE_TRANSPORT]
-    assert not pair.acceptor.is_established
+    assert pair.acceptor.state is State.STA13
 
 
 def test_a_release_collision_ends_on_both_sides(pair: Pair) -> None:

@@ -99,6 +99,12 @@ def test_p_data_is_handed_on_before_its_pdu_is_whole_and_without_a_copy() -> Non
     assert (len(rest.data), rest.is_last) == (512, True)
 
 
+def test_empty_values_that_end_nothing_are_left_out() -> None:
+    """They could be sent by the million, and mean nothing."""
+    stream = p_data(value(1, 0b00, b"")) * 1000 + p_data(value(1, 0b10, b""))
+    assert Framer(MAXIMUM).feed(stream) == [[Fragment(1, False, True, memoryview(b""))]]
+
+
 def test_a_run_of_p_data_comes_as_one_list() -> None:
     assert [len(item) for item in Framer(MAXIMUM).feed(p_data(value(1, 0, b"a")) * 5)] == [5]
 
