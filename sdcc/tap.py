@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -40,10 +41,15 @@ class Options(UsageOptions):
 
 
 def makeService(options: Options) -> IService:
-    """The service that twistd runs. Called before it forks, changes directory or drops privileges."""
+    """The service that twistd runs. Called before it forks, changes directory or drops privileges.
+
+    The process may then open as many files as it is allowed to: each connection is one.
+    """
     from twisted.internet import reactor  # noqa: PLC0415  # twistd has chosen one by now
 
     sys.excepthook = plainly
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return SDCC(options.configuration, cast(Reactor, reactor))
 
 

@@ -11,23 +11,21 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os.path
-import re
 import threading
 from contextlib import suppress
 
 from sdcc.archive.filesystem import IFileSystem
+from sdcc.uid import is_uid
 
 #: The part of the storage directory where objects lie.
 OBJECTS = "objects"
 #: How many directories are remembered as durable: those in use by far, a few hundred bytes each.
 REMEMBERED = 4096
 
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
-
 
 def component(uid: str) -> str:
     """A stranger's UID as a part of a path: as it came where that is safe, else a hash of it."""
-    if len(uid) <= 64 and _UID.fullmatch(uid):
+    if is_uid(uid):
         return uid
     return hashlib.sha256(uid.encode("utf-8", "backslashreplace")).hexdigest()
 

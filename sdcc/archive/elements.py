@@ -19,8 +19,9 @@ Read = Callable[[int, int], bytes]
 LONGEST_VALUE = 4096
 #: Bytes read at once: to begin with, after a leap over a value, and at most.
 FIRST_READ, READ_AFTER_LEAP, LONGEST_READ = 16 * 1024, 1024, 64 * 1024
-#: Bytes read in search of headers: two million of the smallest. After that a Data Set is given up.
-MOST_READ = 16 * 1024 * 1024
+#: Bytes read in search of headers: half a million of the smallest, a second of work. After that a Data Set is
+#: given up.
+MOST_READ = 4 * 1024 * 1024
 #: Elements beyond the last one wanted that are passed in search of a required one.
 MOST_STRAYS = 16
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sdcc.archive.elements import NO_VR, Element, Encoding
 from sdcc.archive.text import DEFAULT_REPERTOIRE, Repertoire
+from sdcc.uid import is_uid
 
 #: Characters of a value, or of several with a backslash between, that are kept.
 LONGEST_TEXT = 512
@@ -20,8 +21,6 @@ LONGEST_TEXT = 512
 #: `(element, repertoire, encoding)` to the value, None for an empty one, and what was wrong, or None.
 Reader = Callable[[Element, Repertoire, Encoding], tuple[Any, str | None]]
 
-#: As paths have it (leading zeros pass); PS3.5 9.1.
-_UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*")
 #: ACR-NEMA had points within a date and colons within a time.
 _DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 _TIME = re.compile(r"([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2})(?:\.([0-9]{1,6}))?)?)?")
@@ -51,7 +50,7 @@ def _uid(element: Element, _: Repertoire, __: Encoding) -> tuple[str | None, str
     text, fault = DEFAULT_REPERTOIRE.decode(element.value)
     if len(text) > LONGEST_TEXT:
         return None, "too long"
-    if text and not _UID.fullmatch(text):
+    if text and not is_uid(text):
         fault = fault or "not a UID"
     return text or None, fault
 

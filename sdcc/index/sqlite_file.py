@@ -18,6 +18,10 @@ from pathlib import Path
 
 #: In the file's header, where `file` and our own checks find it: "SDCC".
 APPLICATION_ID = 0x53444343
+#: The group may read, as it may the objects; the umask may take that away. SQLite gives its other files
+#: the mode of this one.
+FILE_MODE = 0o640
+DIRECTORY_MODE = 0o750
 #: KiB of pages that a writer keeps in memory.
 WRITER_CACHE = 16 * 1024
 #: Seconds.
@@ -44,7 +48,8 @@ def prepare(path: Path, lock_timeout: float, scripts: Sequence[str] = SCRIPTS) -
     :raises ValueError: the file is something else, or newer than this program.
     """
     _make_directory(path.parent)
-    with _in_words(path), contextlib.closing(_connect(path, "rwc", lock_timeout)) as connection:
+    _create(path)
+    with _in_words(path), contextlib.closing(_connect(path, "rw", lock_timeout)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         # Before SQLite 3.38 this was an option, and registration needs it.
         connection.execute("SELECT value FROM json_each('[]')")
@@ -180,13 +185,19 @@ def _make_directory(directory: Path) -> None:
     missing = [parent for parent in (directory, *directory.parents) if not parent.exists()]
     try:
         for path in reversed(missing):
-            path.mkdir(exist_ok=True)
+            path.mkdir(DIRECTORY_MODE, exist_ok=True)
             _sync_directory(path.parent)
     except OSError as error:
         raise OSError(
             f"{directory}: cannot be created ({error.strerror}); create it for SDCC's user, or name another "
             "file in [index] url"
         ) from error
+
+
+def _create(path: Path) -> None:
+    """Create an empty file, for SQLite to make a database of; nothing where there is one."""
+    with contextlib.suppress(OSError):  # SQLite will say what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE))
 
 
 def _sync_directory(directory: Path) -> None:

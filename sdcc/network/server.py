@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
 
 from sdcc.config import AssociationSettings, Local
 from sdcc.conformance import SOPClass
@@ -16,9 +17,18 @@ from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.protocol import AcceptorProtocol, Surroundings
 from sdcc.services.registry import Registry
 
+#: Connections that have no association: before A-ASSOCIATE-RQ, or after the end until the peer closes.
+MAXIMUM_WAITING = 2000
+
 
 class AssociationServer:
-    """Builds the protocols for every port, and ends them when the process stops."""
+    """Builds the protocols for every port, and ends them when the process stops.
+
+    :param maximum_waiting: connections without an association; one more is closed at once, so that
+        descriptors are left for those that have one.
+    """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -30,6 +40,7 @@ class AssociationServer:
         waiting: WaitingBytes,
         settings: AssociationSettings,
         clock: IReactorTime,
+        maximum_waiting: int = MAXIMUM_WAITING,
     ) -> None:
         self._clock = clock
         self._settings = settings
@@ -43,6 +54,9 @@ class AssociationServer:
             clock=clock,
             next_number=itertools.count(1).__next__,
         )
+        self._limits = limits
+        self._maximum_waiting = maximum_waiting
+        self._is_crowded = False
         self._connections: set[AcceptorProtocol] = set()
         self._all_closed: Deferred[None] | None = None
 
@@ -50,7 +64,17 @@ class AssociationServer:
         """The factory for a port that these local AEs, by title, share."""
         return PortFactory(self, locals_)
 
-    def open(self, locals_: Mapping[str, Local]) -> AcceptorProtocol:
+    def open(self, locals_: Mapping[str, Local]) -> AcceptorProtocol | None:
+        """The protocol of a new connection; None: there are too many, and it is closed."""
+        was_crowded = self._is_crowded
+        self._is_crowded = len(self._connections) - self._limits.total >= self._maximum_waiting
+        if self._is_crowded:
+            if not was_crowded:
+                self._log.warn(
+                    "new connections are closed: {maximum} are open without an association",
+                    maximum=self._maximum_waiting,
+                )
+            return None
         connection = AcceptorProtocol(self._surroundings, locals_, self._closed)
         self._connections.add(connection)
         return connection
@@ -86,5 +110,5 @@ class PortFactory(ServerFactory):
         self._server = server
         self._locals = locals_
 
-    def buildProtocol(self, addr: IAddress | None) -> AcceptorProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> AcceptorProtocol | None:
         return self._server.open(self._locals)

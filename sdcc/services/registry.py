@@ -10,7 +10,6 @@ that is no longer being performed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -21,19 +20,8 @@ from sdcc.dimse.messages import Request, Response, command_name, error_comment
 from sdcc.dimse.status import Status
 from sdcc.interfaces import IOperation, IServiceProvider, Outcome, Session
 from sdcc.services.operation import Decided
+from sdcc.uid import is_uid
 from sdcc.upper_layer.negotiation import PresentationContext
-
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-MAXIMUM_UID_LENGTH = 64
-
-
-def is_uid(text: str) -> bool:
-    """Whether a text is a UID: 1 to 64 characters, components of digits between dots (PS3.5 9.1).
-
-    A component may begin with zeros. The standard forbids it, but devices that do so are many, and
-    such a UID identifies its object as well as any other.
-    """
-    return len(text) <= MAXIMUM_UID_LENGTH and _UID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

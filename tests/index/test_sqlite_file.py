@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -36,6 +37,23 @@ def alter(path: Path, *statements: str) -> None:
 
 
 # --- made ------------------------------------------------------------------------------------------
+
+
+def test_patients_names_are_for_the_user_and_the_group_alone(tmp_path: Path) -> None:
+    """Also where the umask lets everybody read."""
+    before = os.umask(0o022)
+    try:
+        path = tmp_path / "new" / "index.db"
+        prepare(path, WAIT)
+        connection = open_writer(path, WAIT)
+        with contextlib.closing(connection), transaction(connection):
+            sqlite_file.touch(connection)
+            modes = {file.name: file.stat().st_mode & 0o777 for file in (path.parent, *path.parent.iterdir())}
+    finally:
+        os.umask(before)
+    assert modes.pop("new") == 0o750
+    assert modes.keys() > {"index.db", "index.db-wal"}
+    assert set(modes.values()) == {0o640}
 
 
 def test_a_new_database_bears_its_marks_and_keeps_a_write_ahead_log(path: Path) -> None:

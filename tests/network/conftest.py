@@ -184,7 +184,9 @@ class Peer:
 class World:
     """One process's server."""
 
-    def __init__(self, *, waiting: WaitingBytes | None = None, **configured: Any) -> None:
+    def __init__(
+        self, *, waiting: WaitingBytes | None = None, maximum_waiting: int = 100, **configured: Any
+    ) -> None:
         settings = AssociationSettings(artim_timeout=30, idle_timeout=300, drain_timeout=20)
         self.configuration = replace(
             Configuration(locals=(Local(max_associations=4),), association=settings), **configured
@@ -212,6 +214,7 @@ class World:
             waiting=self.waiting,
             settings=self.configuration.association,
             clock=self.clock,
+            maximum_waiting=maximum_waiting,
         )
 
     async def resolve(self, host: str) -> Any:

@@ -141,6 +141,23 @@ def test_what_is_no_request_is_aborted_and_logged_once(
     assert lines == [f"127.0.0.1:40000 aborted before an A-ASSOCIATE-RQ: {cause}"]
 
 
+def test_connections_without_an_association_are_limited_and_leave_the_others_alone(
+    new_world: Any, build: SimpleNamespace, lines: list[str]
+) -> None:
+    world = new_world(maximum_waiting=2)
+    peer = world.peer().associate()
+    silent = [world.peer(), world.peer()]
+    assert world.server.port(world.locals).buildProtocol(None) is None
+    assert world.server.port(world.locals).buildProtocol(None) is None
+    assert sum("new connections are closed: 2 are open" in line for line in lines) == 1
+    peer.send(build.echo())
+    assert peer.statuses() == [0]
+    silent[0].lose()
+    again = world.peer()
+    again.send(build.request())
+    assert isinstance(again.received()[0], AssociateAC)
+
+
 def test_a_connection_that_only_looks_makes_no_line(world: Any, lines: list[str]) -> None:
     """Load balancers and monitors do so all day."""
     world.peer().lose()

@@ -122,6 +122,9 @@ class Index:
     def prepare(self):
         raise AssertionError("not a service's business")
 
+    def start(self):
+        raise AssertionError("not a service's business")
+
     async def stop(self):
         raise AssertionError("not a service's business")
 

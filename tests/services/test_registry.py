@@ -22,9 +22,10 @@ from sdcc.interfaces import (
     OutcomeUnknown,
     OutOfResources,
 )
-from sdcc.services.registry import Registry, is_uid
+from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
+from sdcc.uid import is_uid
 from sdcc.upper_layer.negotiation import PresentationContext
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
