@@ -11,10 +11,9 @@ import itertools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from sdcc import conformance
 from sdcc.config_reading import (
@@ -26,7 +25,6 @@ from sdcc.config_reading import (
     Kind,
     NotAllowed,
     Reader,
-    is_uid,
     one_of,
     seconds,
     shown,
@@ -36,12 +34,14 @@ from sdcc.config_reading import (
     whole,
 )
 from sdcc.standard_classes import other_name, private_storage_class, standard_storage_classes
+from sdcc.uid import is_uid
 
 #: The database within `[storage]` directory where `[index]` url is empty.
 INDEX_FILE_NAME = "index.sqlite"
 
 _SQLITE = "sqlite:///"
-_POSTGRESQL = "postgresql"
+_POSTGRESQL = re.compile(r"postgresql://(?P<user>[^@/?]*@)?(?P<hosts>[^/?#]*)(?P<database>/[^/@?]*)?(\?.*)?")
+_PLACE = re.compile(r"(\[[^]@]*\]|[^:@]*)(:(?P<port>[0-9]*))?")
 _ENDPOINT = re.compile(r"(tcp6?|ssl):[0-9]{1,5}(:.+)?|(unix|systemd):.+")
 
 
@@ -81,13 +81,11 @@ def _index_url(value: object) -> str:
     if url.startswith(_SQLITE):
         PATH.read(url.removeprefix(_SQLITE))
         return url
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme == _POSTGRESQL and parts.netloc and parts.port != 0
-    except ValueError as error:  # urlsplit's, of an address or a port
-        raise NotAllowed(str(error)) from None
-    if not valid:
+    if (parts := _POSTGRESQL.fullmatch(url)) is None:
         raise NotAllowed
+    for place in parts["hosts"].split(","):
+        if (found := _PLACE.fullmatch(place)) is None or int(found["port"] or 1) not in range(1, 65536):
+            raise NotAllowed("a port is from 1 to 65535; in a password, / : @ ? % are %2F %3A %40 %3F %25")
     return url
 
 
@@ -162,7 +160,8 @@ class Storage:
 class Index:
     """``[index]``; see :attr:`Configuration.index_path` for what `url` means."""
 
-    url: Annotated[str, INDEX_URL] = ""
+    #: Not in the `repr`: there may be a password in it.
+    url: Annotated[str, INDEX_URL] = field(default="", repr=False)
     connections: Annotated[int, whole(1, 100)] = 4
     timeout: Annotated[float, seconds(0.1, 3600)] = 10.0
 
@@ -232,6 +231,16 @@ class Configuration:
             return self.storage.directory / INDEX_FILE_NAME
         return Path(self.index.url.removeprefix(_SQLITE)) if self.index.url.startswith(_SQLITE) else None
 
+    @property
+    def index_name(self) -> str:
+        """The index in words, without a password."""
+        if (path := self.index_path) is not None:
+            return f"SQLite, in {path}"
+        parts = _POSTGRESQL.fullmatch(self.index.url)
+        assert parts is not None, "config.load has read it"
+        user = f"{parts['user'][:-1].partition(':')[0]}@" if parts["user"] else ""
+        return f"PostgreSQL, postgresql://{user}{parts['hosts']}{parts['database'] or ''}"
+
     def unsupported(self) -> list[str]:
         """What this version cannot do yet, a sentence each. Ignoring it would be a guess."""
         asked = {
@@ -239,7 +248,6 @@ class Configuration:
             "[[local]].tls = true": any(local.tls for local in self.locals),
             "[manhole]": self.manhole is not None,
             "[http]": self.http is not None,
-            "[index].url = postgresql://…": self.index_path is None,
         }
         return [f"{key}: this version does not provide it yet" for key, is_asked in asked.items() if is_asked]
 

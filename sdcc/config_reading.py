@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_PASSWORD = re.compile(r"(://[^:/@]*):[^@]*@")
+#: In a URL: between the user and the last "@", for one may stand in it, or a parameter.
+_PASSWORD = re.compile(r"(?<=://)(?P<user>[^:/@]*):.*@|(?P<key>[?&]\w*password=)[^&]*")
 _SIZE = re.compile(r"([0-9]+) ?(B|KiB|MiB|GiB|TiB)")
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-_UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 
 
 class Dataclass(Protocol):
@@ -62,11 +62,6 @@ def text(value: object) -> str:
     if not isinstance(value, str):
         raise NotAllowed
     return value
-
-
-def is_uid(value: str) -> bool:
-    """PS3.5 9.1."""
-    return len(value) <= 64 and _UID.fullmatch(value) is not None
 
 
 def whole(low: int, high: int, note: str = "") -> Kind:
@@ -189,8 +184,12 @@ PATH = Kind("a path", _path, _below)
 
 
 def shown(value: object) -> str:
-    """A value as TOML would write it, in ASCII; the password of a URL is not shown."""
-    return json.dumps(_PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value, default=str)
+    """A value as TOML would write it, in ASCII; the passwords of a URL are not shown."""
+    return json.dumps(_PASSWORD.sub(_hidden, value) if isinstance(value, str) else value, default=str)
+
+
+def _hidden(password: re.Match[str]) -> str:
+    return f"{password['key']}***" if password["key"] else f"{password['user']}:***@"
 
 
 class Reader:

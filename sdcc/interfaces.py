@@ -188,7 +188,7 @@ class IReception(Interface):
     """One object on its way to the disk. Called from the reactor's thread; none of it blocks."""
 
     def write(data: memoryview) -> None:
-        """Take the next bytes of the Data Set.
+        """Take the next bytes of the Data Set, copying them.
 
         Never raises: a fault of the disk is kept for :meth:`complete`, and the bytes that
         follow it are let go. `on_written` is called with the number of bytes as soon as they
@@ -245,6 +245,9 @@ class IIndex(Interface):
     def prepare() -> None:
         """What can fail before service starts: open, create or upgrade. Blocks; raises
         OSError or ValueError with a text for the administrator."""
+
+    def start() -> None:
+        """Begin, in the reactor's thread, after :meth:`prepare`; a server is connected to from now on."""
 
     async def stop() -> None:
         """Finish what waits to be committed, then close."""

@@ -8,10 +8,10 @@ connections, associations drained, then the index, then the storage, then the th
 from __future__ import annotations
 
 import datetime
+import resource
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -21,27 +21,31 @@ from twisted.internet.interfaces import (
     IListeningPort,
     IReactorFromThreads,
     IReactorTCP,
-    IReactorTime,
 )
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python.threadpool import ThreadPool
 
 from sdcc import __version__
 from sdcc.archive.filesystem import FileSystem
 from sdcc.archive.objects import ObjectStore
 from sdcc.config import Configuration, Local
+from sdcc.index.postgres import PostgreSQLIndex
+from sdcc.index.postgres import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
+from sdcc.interfaces import RunInThread
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.limits import AssociationLimits, WaitingBytes
-from sdcc.network.server import AssociationServer
+from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
 from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
+from sdcc.threads import LooseThreads, Threads
 
-T = TypeVar("T")
+#: Not of a class, whose name would take the place of this one.
+log = Logger(namespace="sdcc")
 
+#: In the storage directory: what is not known of registrations while PostgreSQL is away.
+DOUBTS = "doubts"
 #: Bytes of randomness in a token: no two are ever the same.
 TOKEN_LENGTH = 12
 
@@ -50,35 +54,49 @@ class CannotStart(Exception):
     """SDCC cannot run as it is configured; the text is for the administrator."""
 
 
-class Reactor(IReactorTCP, IReactorTime, IReactorFromThreads):
+class Reactor(IReactorTCP, IReactorFromThreads, IndexReactor):
     """What is used of a reactor."""
 
 
-class Threads:
-    """A pool of threads, to be given work once it is started.
+def index_of(
+    configuration: Configuration,
+    reactor: IndexReactor,
+    *,
+    run_in_thread: RunInThread,
+    read_in_thread: RunInThread,
+    lookup_in_thread: RunInThread,
+    remove: Callable[[str], Awaitable[None]],
+) -> SQLiteIndex | PostgreSQLIndex:
+    """The index that the configuration names.
 
-    Threads do not survive the fork of a daemon, so there are none before `start`.
+    :param run_in_thread: runs one call at a time, in order.
+    :param read_in_thread: for what may take longer.
+    :param lookup_in_thread: for looking up host names, which may hang.
+    :param remove: removes a file that no row names.
     """
-
-    def __init__(self, reactor: Reactor, name: str, size: int) -> None:
-        self._reactor = reactor
-        self._pool = ThreadPool(0, size, name)
-
-    def run(self, call: Callable[..., T], *arguments: object) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._pool, call, *arguments)
-
-    def start(self) -> None:
-        self._pool.start()
-
-    def stop(self) -> None:
-        """Every job has been waited for by whoever gave it, so this does not block."""
-        self._pool.stop()
+    settings = configuration.index
+    if (path := configuration.index_path) is not None:
+        return SQLiteIndex(
+            path,
+            run_in_thread=run_in_thread,
+            read_in_thread=read_in_thread,
+            clock=reactor,
+            timeout=settings.timeout,
+        )
+    return PostgreSQLIndex(
+        settings.url,
+        doubts=configuration.storage.directory / DOUBTS,
+        remove=remove,
+        run_in_thread=run_in_thread,
+        lookup_in_thread=lookup_in_thread,
+        reactor=reactor,
+        connections=settings.connections,
+        timeout=settings.timeout,
+    )
 
 
 class SDCC(Service):
     """The server, as a Twisted service."""
-
-    log = Logger(namespace="sdcc")
 
     def __init__(self, configuration: Configuration, reactor: Reactor) -> None:
         self._configuration = configuration
@@ -87,8 +105,10 @@ class SDCC(Service):
         self._is_stopping = False
         self._storage_threads = Threads(reactor, "storage", configuration.storage.threads)
         self._index_threads = Threads(reactor, "index", 1)
-        self._lookup_threads = Threads(reactor, "lookup", 2)
-        self._threads = (self._storage_threads, self._index_threads, self._lookup_threads)
+        self._reading_threads = Threads(reactor, "reading", 2)
+        self._threads = (self._storage_threads, self._index_threads, self._reading_threads)
+        #: A resolver may hang for long.
+        self._lookup_threads = LooseThreads(reactor, "lookup")
         self._objects = ObjectStore(
             configuration.storage.directory,
             filesystem=FileSystem(),
@@ -99,14 +119,13 @@ class SDCC(Service):
             new_token=partial(secrets.token_hex, TOKEN_LENGTH),
             now=partial(datetime.datetime.now, datetime.UTC),
         )
-        index_path = configuration.index_path
-        assert index_path is not None, "config.load refuses what this version does not provide"
-        self._index = SQLiteIndex(
-            index_path,
+        self._index = index_of(
+            configuration,
+            reactor,
             run_in_thread=self._index_threads.run,
-            read_in_thread=self._lookup_threads.run,
-            clock=reactor,
-            timeout=configuration.index.timeout,
+            read_in_thread=self._reading_threads.run,
+            lookup_in_thread=self._lookup_threads.run,
+            remove=self._objects.remove,
         )
         self._storage = StorageProvider(self._objects, self._index)
         self._server = self._association_server()
@@ -129,6 +148,7 @@ class SDCC(Service):
             waiting=WaitingBytes(),
             settings=configuration.association,
             clock=reactor,
+            maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
         )
 
     @property
@@ -151,7 +171,7 @@ class SDCC(Service):
                 reason = f"AE {titles}: cannot listen on {interface}:{port}: {error.socketError}"
                 raise CannotStart(reason) from None
             self._ports.append(listening)
-            self.log.info(
+            log.info(
                 "AE {titles} on {interface}:{port}",
                 titles=titles,
                 interface=interface,
@@ -178,11 +198,12 @@ class SDCC(Service):
         for threads in self._threads:
             threads.start()
         self._objects.start()
-        self.log.info(
-            "SDCC {version} is ready: objects in {directory}, index SQLite {index}",
+        self._index.start()
+        log.info(
+            "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
             directory=directory,
-            index=self._configuration.index_path,
+            index=self._configuration.index_name,
         )
 
     # --- stopping ---
@@ -193,16 +214,21 @@ class SDCC(Service):
 
     async def _stop(self) -> None:
         self._is_stopping = True
-        self.log.info("SDCC is stopping")
-        for port in self._ports:
-            await maybeDeferred(port.stopListening)
-        await self._server.stop()
-        await self._index.stop()
-        await self._storage.settle()
-        await self._objects.stop()
-        for threads in self._threads:
-            threads.stop()
-        self.log.info("SDCC has stopped")
+        log.info("SDCC is stopping")
+        steps = (
+            *(port.stopListening for port in self._ports),
+            self._server.stop,
+            self._index.stop,
+            self._storage.settle,
+            self._objects.stop,
+            *(threads.stop for threads in self._threads),
+        )
+        for step in steps:
+            try:
+                await maybeDeferred(step)
+            except Exception:  # the boundary: what is left must be stopped all the same
+                log.failure("a step of the stop failed")
+        log.info("SDCC has stopped")
 
 
 def address_of(port: IListeningPort) -> tuple[str, int]:

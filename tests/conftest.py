@@ -27,3 +27,13 @@ def dcmtk():
         return str(program)
 
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server, which every test leaves running."""
+    from .postgresql import PostgreSQL  # noqa: PLC0415  # only who asks for it pays for it
+
+    server = PostgreSQL()
+    yield server
+    server.close()

@@ -22,20 +22,22 @@ ROOMS = {
     "restructuredtext": set(),
     "statement_text": set(),
     "config_reading": set(),
+    "threads": set(),
+    "uid": set(),
     "standard_classes": {"conformance"},
-    "config": {"config_reading", "conformance", "standard_classes"},
+    "config": {"config_reading", "conformance", "standard_classes", "uid"},
     "statement": {"config", "conformance", "restructuredtext", "statement_text"},
     "upper_layer": {"conformance"},
     "dimse": {"conformance", "upper_layer"},
-    "services": {"conformance", "dimse", "interfaces", "upper_layer"},
+    "services": {"conformance", "dimse", "interfaces", "uid", "upper_layer"},
     "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
-    "archive": {"conformance", "interfaces", "printable"},
+    "archive": {"conformance", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces"},
-    "service": {"archive", "config", "conformance", "index", "interfaces", "network", "services"},
+    "service": {"archive", "config", "conformance", "index", "interfaces", "network", "services", "threads"},
     "tap": {"config", "service"},
     "control": {
         *("archive", "config", "config_reading", "conformance", "dimse", "index", "interfaces", "network"),
-        *("printable", "service", "statement", "upper_layer"),
+        *("printable", "service", "statement", "threads", "uid", "upper_layer"),
     },
 }
 
@@ -49,7 +51,7 @@ RESERVED = {
     "twisted.internet.endpoints": ("network/*.py",),
     "twisted.internet.protocol": ("network/*.py",),
     "twisted.internet.reactor": ("tap.py",),
-    "twisted.internet.threads": ("service.py",),
+    "twisted.internet.threads": ("threads.py",),
     "txpostgres": ("index/postgres.py",),
 }
 

@@ -299,6 +299,7 @@ HOST_ALLOWED = "allowed: an IP address or a host name"
 CLASSES_ALLOWED = (
     'allowed: an array of Storage SOP Class UIDs, or "standard" for all that PS3.4 Annex B defines'
 )
+URL_PARTS = "a port is from 1 to 65535; in a password, / : @ ? % are %2F %3A %40 %3F %25"
 URL_ALLOWED = 'allowed: "", "sqlite:///path" or "postgresql://user@host:5432/database"'
 ENDPOINT_ALLOWED = 'allowed: a server endpoint such as "tcp:11122:interface=127.0.0.1" or "unix:path"'
 LOCAL_KEYS = "allowed: ae_title, port, interface, max_associations, tls"
@@ -411,13 +412,24 @@ TABLES_ALLOWED = (
         ('index.url = "sqlite:///a\\u0000"', f'[index].url = "sqlite:///a\\u0000": {URL_ALLOWED}'),
         ('index.url = "mysql://host/a"', f'[index].url = "mysql://host/a": {URL_ALLOWED}'),
         ('index.url = "postgresql:"', f'[index].url = "postgresql:": {URL_ALLOWED}'),
+        *(
+            (f'index.url = "postgresql://{written}"', f'[index].url = "postgresql://{shown}": {problem}')
+            for written, shown, problem in (
+                ("u:secret@h:port/d", "u:***@h:port/d", f"{URL_PARTS}; {URL_ALLOWED}"),
+                ("u:@secret@h/d", "u:***@h/d", f"{URL_PARTS}; {URL_ALLOWED}"),
+                ("u:se@cret@h/d", "u:***@h/d", f"{URL_PARTS}; {URL_ALLOWED}"),
+                ("u:1/secret@h/d", "u:***@h/d", URL_ALLOWED),
+                ("u:/secret@h/d", "u:***@h/d", URL_ALLOWED),
+                ("h:0/d?password=secret&port=1", "h:0/d?password=***&port=1", f"{URL_PARTS}; {URL_ALLOWED}"),
+            )
+        ),
         (
             'index.url = "postgres://sdcc:secret@host/a"',
             f'[index].url = "postgres://sdcc:***@host/a": {URL_ALLOWED}',
         ),
         (
             'index.url = "postgresql://host:99999/a"',
-            f'[index].url = "postgresql://host:99999/a": Port out of range 0-65535; {URL_ALLOWED}',
+            f'[index].url = "postgresql://host:99999/a": {URL_PARTS}; {URL_ALLOWED}',
         ),
         ('http.endpoint = "11180"', f'[http].endpoint = "11180": {ENDPOINT_ALLOWED}'),
         # SOP classes
@@ -430,8 +442,8 @@ TABLES_ALLOWED = (
             f"[storage].additional_sop_classes = [1]: {CLASSES_ALLOWED}",
         ),
         (
-            'storage.additional_sop_classes = ["1.02"]',
-            f'[storage].additional_sop_classes = ["1.02"]: "1.02" is no UID; {CLASSES_ALLOWED}',
+            'storage.additional_sop_classes = ["1..2"]',
+            f'[storage].additional_sop_classes = ["1..2"]: "1..2" is no UID; {CLASSES_ALLOWED}',
         ),
         (
             'storage.additional_sop_classes = ["1.2.840.10008.1.20.1"]',
@@ -526,17 +538,39 @@ def test_a_file_that_is_not_utf_8_is_named_with_the_byte(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("", "SQLite, in {}/sdcc-data/index.sqlite"),
+        ("sqlite:///db", "SQLite, in {}/db"),
+        ("postgresql://", "PostgreSQL, postgresql://"),
+        ("postgresql:///sdcc", "PostgreSQL, postgresql:///sdcc"),
+        ("postgresql://?service=sdcc&password=secret", "PostgreSQL, postgresql://"),
+        ("postgresql://sdcc@db:5432/sdcc", "PostgreSQL, postgresql://sdcc@db:5432/sdcc"),
+        (
+            "postgresql://sdcc:secret@[::1]:5432,b/sdcc?sslmode=require",
+            "PostgreSQL, postgresql://sdcc@[::1]:5432,b/sdcc",
+        ),
+        (
+            "postgresql://sdcc:%2Fse%40cret@%2Frun%2Fpostgresql/sdcc",
+            "PostgreSQL, postgresql://sdcc@%2Frun%2Fpostgresql/sdcc",
+        ),
+    ],
+)
+def test_the_index_has_a_name_without_a_password(written: Callable[[str], Path], url: str, name: str) -> None:
+    path = written(f'index.url = "{url}"')
+    configuration = load(path)
+    assert configuration.index_name == name.format(path.parent)
+    assert (configuration.index_path is None) == url.startswith("postgresql")
+    assert "secret" not in repr(configuration)
+
+
+@pytest.mark.parametrize(
     ("text", "keys"),
     [
         ('tls = { certificate = "a", private_key = "b" }', ["[tls]"]),
         ("local = [{ tls = true }]", ["[[local]].tls = true"]),
         ('manhole = { endpoint = "tcp:11122", authorized_keys = "keys" }', ["[manhole]"]),
         ('http = { endpoint = "unix:/run/sdcc" }', ["[http]"]),
-        ('index.url = "postgresql://sdcc@db/sdcc"', ["[index].url = postgresql://…"]),
-        (
-            'index.url = "postgresql://db"\nhttp.endpoint = "tcp6:1"',
-            ["[http]", "[index].url = postgresql://…"],
-        ),
     ],
 )
 def test_what_this_version_cannot_do_is_refused(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TypeAlias, cast
 
-from sdcc.config_reading import AE_TITLE, IP_ADDRESS, Kind, NotAllowed, is_uid
+from sdcc.config_reading import AE_TITLE, IP_ADDRESS, Kind, NotAllowed
+from sdcc.uid import is_uid
 
 #: What a command adds itself to.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -55,7 +55,7 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         yield "", f"refused when less than {binary_size(storage.minimum_free)} are free"
     else:
         yield "", "taken until the disk is full"
-    yield "index", f"SQLite, in {configuration.index_path}"
+    yield "index", configuration.index_name
     yield "", f"a registration may take {configuration.index.timeout:g} s"
     yield (
         "associations",

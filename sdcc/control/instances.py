@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
+from twisted.internet import task
 from twisted.internet.task import Clock
 
 from sdcc.config import Configuration
 from sdcc.control.arguments import Commands
-from sdcc.control.synchronous import at_once, each
+from sdcc.control.synchronous import React, at_once, each, with_reactor
+from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import StoredObject
 from sdcc.printable import byte_count, printable
+from sdcc.service import index_of
 
 
 def add(commands: Commands) -> None:
@@ -25,15 +29,19 @@ def add(commands: Commands) -> None:
     command.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace, configuration: Configuration) -> int:
+def run(options: argparse.Namespace, configuration: Configuration, *, react: React = task.react) -> int:
     line = json_line if options.json else text_line
     count = 0
+
+    def show(stored: StoredObject) -> None:
+        nonlocal count
+        count += 1
+        if count == 1 and not options.json:
+            print(row(*COLUMNS, "file"))
+        print(line(stored, str(configuration.storage.directory / stored.file.path)))
+
     try:
-        for stored in registered(configuration, options.study):
-            count += 1
-            if count == 1 and not options.json:
-                print(row(*COLUMNS, "file"))
-            print(line(stored, str(configuration.storage.directory / stored.file.path)))
+        for_each_registered(configuration, options.study, show, react)
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
@@ -45,22 +53,48 @@ def run(options: argparse.Namespace, configuration: Configuration) -> int:
     return 0
 
 
-def registered(configuration: Configuration, study_instance_uid: str | None) -> Iterator[StoredObject]:
-    """The index's objects, in bounded memory; without a reactor, in this thread.
+def for_each_registered(
+    configuration: Configuration,
+    study_instance_uid: str | None,
+    show: Callable[[StoredObject], None],
+    react: React,
+) -> None:
+    """Go through the index's objects, in bounded memory; without a reactor where none is needed.
 
+    :param react: see :func:`~sdcc.control.synchronous.with_reactor`.
     :raises OSError: there is no index, or it cannot be read.
-    :raises ValueError: the file is no index of this version.
+    :raises ValueError: it is no index of this version.
     """
-    path = configuration.index_path
-    assert path is not None, "an unsupported configuration is not loaded"
-    index = SQLiteIndex(
-        path,
+    if configuration.index_path is not None:
+        for stored in each(_index(configuration, Clock()).instances(study_instance_uid)):
+            show(stored)
+        return
+
+    async def read(reactor: Any) -> None:
+        index = _index(configuration, reactor)
+        try:
+            async for stored in index.instances(study_instance_uid):
+                show(stored)
+        finally:
+            await index.stop()
+
+    with_reactor(read, react)
+
+
+def _index(configuration: Configuration, reactor: Any) -> SQLiteIndex | PostgreSQLIndex:
+    """For reading alone, which takes notice of the time only where a server must answer."""
+    return index_of(
+        configuration,
+        reactor,
         run_in_thread=at_once,
         read_in_thread=at_once,
-        clock=Clock(),  # reading takes no notice of the time
-        timeout=configuration.index.timeout,
+        lookup_in_thread=at_once,
+        remove=_remove,
     )
-    return each(index.instances(study_instance_uid))
+
+
+async def _remove(path: str) -> None:
+    raise AssertionError("who reads removes nothing")
 
 
 # --- as lines ------------------------------------------------------------------------------

@@ -1,11 +1,19 @@
-"""Coroutines of the server, run in this thread: nothing that they await is ever still to come."""
+"""Coroutines of the server, run in this thread until they end.
+
+Without a reactor, where nothing that they await is ever still to come; or with one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
+
+from twisted.internet.defer import Deferred
 
 T = TypeVar("T")
+#: Runs a coroutine function with a reactor, then raises SystemExit, as :func:`twisted.internet.task.react`.
+React = Callable[[Callable[..., Coroutine[Deferred[None], object, None]]], NoReturn]
 
 
 async def at_once(call: Callable[..., T], /, *arguments: object) -> T:
@@ -31,3 +39,21 @@ def each(items: AsyncIterator[T]) -> Iterator[T]:
         except StopAsyncIteration:
             return
         yield item
+
+
+def with_reactor(call: Callable[[Any], Coroutine[Any, Any, T]], react: React) -> T:
+    """What a coroutine function gives, or raises, that is run with a reactor; once in a process."""
+    outcome: list[T | BaseException] = []
+
+    async def run(reactor: Any) -> None:
+        try:
+            outcome.append(await call(reactor))
+        except BaseException as error:  # The boundary: it is raised again where it is of use.
+            outcome.append(error)
+
+    with suppress(SystemExit):
+        react(run)
+    [value] = outcome
+    if isinstance(value, BaseException):
+        raise value
+    return value

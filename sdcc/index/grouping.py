@@ -1,7 +1,7 @@
 """Group commit: while one transaction runs, the objects that arrive wait and go together in the next.
 
 An object is answered when the transaction that holds it ends, or at the timeout: refused for certain
-while it still waits, with an unknown outcome while its transaction is under way. Knows no database.
+while it has never been in one, with an unknown outcome otherwise. Knows no database.
 """
 
 from __future__ import annotations
@@ -20,9 +20,21 @@ MAXIMUM_GROUP = 128
 
 #: How one object of a group was answered by the database. OutcomeUnknown, where even the database cannot say.
 Result = Registered | NotStored
-#: Commits a group and gives a result for each of it, in its order. What it raises is a fault of the
-#: program, which every object of the group is answered with.
+#: Commits a group and gives a result for each of it, in its order. What it raises but :class:`Interrupted`
+#: is a fault of the program, which every object of the group is answered with.
 Commit = Callable[[Sequence[StoredObject]], Awaitable[Sequence[Result]]]
+#: Where the outcome of an object goes whose answer was that it is unknown.
+Settled = Deferred[Registered | None]
+#: Takes note of an object before that answer. What becomes of a commit that is still under way goes to the
+#: Deferred by itself; whoever interrupts it fires the Deferred.
+Doubt = Callable[[StoredObject, Settled], Awaitable[None]]
+
+
+class Interrupted(Exception):
+    """Nobody can say what became of a commit, but it may be tried again, which does no harm if it succeeded.
+
+    Raised by a commit that has had the queue held first.
+    """
 
 
 @dataclass(slots=True, eq=False)
@@ -30,8 +42,13 @@ class _Entry:
     stored: StoredObject
     timer: IDelayedCall = field(init=False)
     answer: Deferred[Registered] = field(default_factory=Deferred)
-    #: Where the outcome goes once the answer has been that it is unknown.
-    settled: Deferred[Registered | None] | None = None
+    #: It has been in a transaction of unknown outcome.
+    is_doubtful: bool = False
+    settled: Settled | None = None
+
+
+async def _no_note(stored: StoredObject, settled: Settled) -> None:
+    """For a commit that is never interrupted."""
 
 
 class GroupCommit:
@@ -39,17 +56,26 @@ class GroupCommit:
 
     :param commit: never called again before its last call has ended.
     :param timeout: seconds from :meth:`submit` to an answer.
+    :param doubt: awaited before an object is answered with an unknown outcome.
     """
 
     def __init__(
-        self, commit: Commit, *, clock: IReactorTime, timeout: float, maximum: int = MAXIMUM_GROUP
+        self,
+        commit: Commit,
+        *,
+        clock: IReactorTime,
+        timeout: float,
+        maximum: int = MAXIMUM_GROUP,
+        doubt: Doubt = _no_note,
     ) -> None:
         self._commit = commit
+        self._doubt = doubt
         self._clock = clock
         self._timeout = timeout
         self._maximum = maximum
         self._waiting: deque[_Entry] = deque()
         self._running = False
+        self._held: str | None = None
         self._at_rest: list[Deferred[None]] = []
         self._overdue = False
 
@@ -71,23 +97,40 @@ class GroupCommit:
         return await entry.answer
 
     def wake(self) -> None:
-        """Begin a transaction now, though nothing waits, unless one is under way."""
-        if not self._running:
+        """Begin a transaction now, though nothing waits, unless one is under way or none may begin."""
+        if not self._running and self._held is None:
             self._running = True
             Deferred.fromCoroutine(self._run())
 
+    def hold(self, reason: str) -> None:
+        """Begin no transaction until :meth:`release`.
+
+        :param reason: what an object is refused with whose time runs out meanwhile.
+        """
+        self._held = reason
+
+    def release(self) -> None:
+        self._held = None
+        if self._waiting:
+            self.wake()
+
     async def rest(self) -> None:
         """Wait until nothing waits and no transaction is under way."""
-        if self._running:
+        if self._running or self._waiting:
             at_rest: Deferred[None] = Deferred()
             self._at_rest.append(at_rest)
             await at_rest
 
     async def _run(self) -> None:
         await self._commit_next()
-        while self._waiting:
+        while self._waiting and self._held is None:
             await self._commit_next()
         self._running = False
+        self._tell_rest()
+
+    def _tell_rest(self) -> None:
+        if self._running or self._waiting:
+            return
         at_rest, self._at_rest = self._at_rest, []
         for waiting in at_rest:
             waiting.callback(None)
@@ -97,20 +140,39 @@ class GroupCommit:
         results: Sequence[Registered | Exception]
         try:
             results = await self._commit([entry.stored for entry in group])
+        except Interrupted:
+            self._put_back(group)
+            return
         except Exception as fault:  # The boundary: every caller is to see it, and the queue to live on.
             results = [fault] * len(group)
         self._overdue = False
         for entry, result in zip(group, results, strict=True):
             _deliver(entry, result)
 
+    def _put_back(self, group: Sequence[_Entry]) -> None:
+        self._overdue = False
+        for entry in reversed(group):
+            if entry.settled is None:
+                entry.is_doubtful = True
+                self._waiting.appendleft(entry)
+
     def _expire(self, entry: _Entry) -> None:
-        if entry in self._waiting:
-            self._waiting.remove(entry)
-            entry.answer.errback(OutOfResources(self._no_answer))
-        else:
+        reason = self._held or self._no_answer
+        if entry not in self._waiting:
             self._overdue = True
-            entry.settled = Deferred()
-            entry.answer.errback(OutcomeUnknown(self._no_answer, entry.settled))
+        else:
+            self._waiting.remove(entry)
+            if not entry.is_doubtful:
+                entry.answer.errback(OutOfResources(reason))
+                self._tell_rest()
+                return
+        entry.settled = Deferred()
+        Deferred.fromCoroutine(self._answer_unknown(entry, entry.settled, reason))
+
+    async def _answer_unknown(self, entry: _Entry, settled: Settled, reason: str) -> None:
+        await self._doubt(entry.stored, settled)
+        entry.answer.errback(OutcomeUnknown(reason, settled))
+        self._tell_rest()
 
     @property
     def _no_answer(self) -> str:
@@ -128,7 +190,7 @@ def _deliver(entry: _Entry, result: Registered | Exception) -> None:
         entry.answer.errback(result)
 
 
-def _settle(settled: Deferred[Registered | None], result: Registered | Exception) -> None:
+def _settle(settled: Settled, result: Registered | Exception) -> None:
     match result:
         case Registered():
             settled.callback(result)

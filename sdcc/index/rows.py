@@ -1,13 +1,15 @@
 """The columns of the three levels, and the rows of objects that are registered together.
 
-Here the dataclasses of :mod:`sdcc.interfaces` become rows, and rows become them again, in Python's
-own types; how a value is written in SQL is for each database's module. Knows no database.
+Here the dataclasses of :mod:`sdcc.interfaces` become rows, and rows become them again. Rows go to a
+database as JSON; how it reads them, and how they come back, is for each database's module. Knows no database.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
+import operator
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,6 +99,46 @@ def stored_object(values: Mapping[str, Any]) -> StoredObject:
         file=StoredFile(**_file(values), provenance=Provenance(**_provenance(values))),
         fault=values["fault"],
     )
+
+
+# --- values as JSON ------------------------------------------------------------------------
+
+#: What no database keeps in a text: NUL, and surrogates, which UTF-8 does not have.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def _text(value: str) -> str:
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+def _utc(value: datetime.datetime) -> str:
+    """Of one width, so that the order of texts is the order of time."""
+    if value.tzinfo is None:
+        raise ValueError("a time of reception without its time zone cannot be stored")
+    return value.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+_ENCODERS: dict[type, Callable[[Any], str | int]] = {
+    str: _text,
+    int: operator.index,
+    datetime.date: datetime.date.isoformat,
+    datetime.time: datetime.time.isoformat,
+    datetime.datetime: _utc,
+}
+
+
+def encoder(columns: Sequence[Column]) -> Callable[[Row], list[str | int | None]]:
+    """What makes JSON's values of a row's.
+
+    It raises ValueError or TypeError at a value that is none of its column's.
+    """
+    encoders = [_ENCODERS[column.type] for column in columns]
+    return lambda row: [
+        None if value is None else encode(value) for encode, value in zip(encoders, row, strict=True)
+    ]
+
+
+# --- groups --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,9 @@ class SQLiteIndex:
         prepare(self._path, self._lock_timeout)
         self._closed = None
 
+    def start(self) -> None:
+        """Nothing is left to do."""
+
     async def stop(self) -> None:
         self._closed = "index is stopped"
         await self._queue.rest()

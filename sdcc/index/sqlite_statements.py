@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import operator
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -24,6 +23,7 @@ from sdcc.index.rows import (
     Column,
     Level,
     Row,
+    encoder,
     gather,
     registrations,
     stored_object,
@@ -42,25 +42,6 @@ ROW_FAULTS = (ValueError, TypeError, sqlite3.IntegrityError, sqlite3.DataError)
 # --- values --------------------------------------------------------------------------------
 
 
-def _text(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("a text with a NUL cannot be stored")
-    return value
-
-
-def _utc(value: datetime.datetime) -> str:
-    if value.tzinfo is None:
-        raise ValueError("a time of reception without its time zone cannot be stored")
-    return value.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-_ENCODERS: dict[type, Callable[[Any], str | int]] = {
-    str: _text,
-    int: operator.index,
-    datetime.date: datetime.date.isoformat,
-    datetime.time: datetime.time.isoformat,
-    datetime.datetime: _utc,
-}
 _DECODERS: dict[type, Callable[[str], object]] = {
     datetime.date: datetime.date.fromisoformat,
     datetime.time: datetime.time.fromisoformat,
@@ -69,12 +50,7 @@ _DECODERS: dict[type, Callable[[str], object]] = {
 
 
 def _json(rows: Iterable[Row], columns: Sequence[Column]) -> str:
-    encoders = [_ENCODERS[column.type] for column in columns]
-    encoded = [
-        [None if value is None else encode(value) for encode, value in zip(encoders, row, strict=True)]
-        for row in rows
-    ]
-    return json.dumps(encoded, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps([*map(encoder(columns), rows)], ensure_ascii=False, separators=(",", ":"))
 
 
 # --- registration --------------------------------------------------------------------------

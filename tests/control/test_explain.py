@@ -158,7 +158,7 @@ def test_locals_that_share_a_port_are_named_together(
         (f"{FROM_CT01} --transfer-syntax {IMPLICIT_LITTLE}", "--transfer-syntax needs --abstract"),
         (f"{FROM_CT01} --port 105", "no [[local]] has port 105"),
         (f"{FROM_CT01} --port 0", "allowed: a port from 1 to 65535"),
-        (f"{FROM_CT01} --abstract 1.02", "allowed: a UID"),
+        (f"{FROM_CT01} --abstract 1..2", "allowed: a UID"),
         ("--calling CT01 --called SDCC --address host", "allowed: an IP address"),
         ("--calling SEVENTEEN_LETTERS --called SDCC --address ::1", "allowed: 1 to 16 printable"),
     ],

@@ -1,6 +1,7 @@
 """What the tests of the index share: objects to register, threads under control, and the databases.
 
-A test of the `engine` fixture holds for each of ENGINES. Another database joins by one more entry.
+A test of the `engine` fixture holds for each of ENGINES. Such a test is a plain function: what the engine
+runs has ended when `run` returns, on a simulated clock or, where a server must answer, on the reactor.
 """
 
 from __future__ import annotations
@@ -8,17 +9,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import inspect
 import sqlite3
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import pytest
+import pytest_twisted
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, execute
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
+from sdcc.index import postgres, sqlite
+from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import Instance, Provenance, Registered, Series, StoredFile, StoredObject, Study
 
@@ -103,8 +111,27 @@ class Promise:
         self.outcome = outcome
 
 
-class SQLiteEngine:
+class Engine:
+    """An index on a database, and how a test that knows neither uses them."""
+
+    #: The index's own module, whose constants may be set.
+    module: ModuleType
+    index: Any
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        raise NotImplementedError
+
+    def instances(self, *arguments: Any, **keywords: Any) -> list[StoredObject]:
+        async def collect() -> list[StoredObject]:
+            return [stored async for stored in self.index.instances(*arguments, **keywords)]
+
+        return self.run(collect())
+
+
+class SQLiteEngine(Engine):
     """A database file, and an index on it whose writer thread and clock the test moves."""
+
+    module = sqlite
 
     def __init__(self, directory: Path, timeout: float = 10.0) -> None:
         self.path = directory / "index.db"
@@ -137,11 +164,15 @@ class SQLiteEngine:
         """Register objects that have gathered for one transaction."""
         return [*self.run(self.index._commit(group))]
 
-    def instances(self, *arguments: Any, **keywords: Any) -> list[StoredObject]:
-        async def collect() -> list[StoredObject]:
-            return [stored async for stored in self.index.instances(*arguments, **keywords)]
+    def wait(self, promise: Promise) -> None:
+        """Everything has ended that could."""
 
-        return self.run(collect())
+    def hold(self) -> None:
+        """Let nothing be committed until :meth:`release`."""
+        self.thread.held = True
+
+    def release(self) -> None:
+        self.thread.release()
 
     def select(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """What another program reads."""
@@ -154,6 +185,83 @@ class SQLiteEngine:
         self.run(self.index.stop())
 
 
+class PostgreSQLEngine(Engine):
+    """An empty database of a server, and an index on it that lives on the reactor."""
+
+    module = postgres
+
+    def __init__(self, server: Any, database: str, directory: Path, timeout: float = 10.0) -> None:
+        self.server = server
+        self.database = database
+        self.directory = directory
+        self.timeout = timeout
+        self.removed: list[str] = []
+        self._indexes: list[PostgreSQLIndex] = []
+        self._connection = server.connect(database)
+        self.index = self.another()
+
+    def another(self, **arguments: Any) -> PostgreSQLIndex:
+        """Another index on the same database, as another process would have it; once it is connected."""
+        index = self.unprepared(**arguments)
+        index.prepare()
+        index.start()
+        self.run(self.until(lambda: index.refusal is None))
+        return index
+
+    def unprepared(self, **arguments: Any) -> PostgreSQLIndex:
+        async def remove(path: str) -> None:
+            self.removed.append(path)
+
+        given: dict[str, Any] = {
+            "url": self.server.url(self.database),
+            "doubts": self.directory / "doubts",
+            "remove": remove,
+            "run_in_thread": execute,
+            "lookup_in_thread": execute,
+            "reactor": reactor,
+            "connections": 4,
+            "timeout": self.timeout,
+        }
+        index = PostgreSQLIndex(**given | arguments)
+        self._indexes.append(index)
+        return index
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return pytest_twisted.blockon(Deferred.fromCoroutine(coroutine))  # type: ignore[no-any-return]
+
+    def wait(self, promise: Promise) -> None:
+        self.run(self.until(lambda: promise.outcome is not PENDING))
+
+    @staticmethod
+    async def until(condition: Callable[[], bool], patience: float = 20.0) -> None:
+        """Wait for what the database or another process is about to do."""
+        end = time.monotonic() + patience
+        while not condition():
+            assert time.monotonic() < end, "has not come about"
+            await deferLater(reactor, 0.005)  # type: ignore[arg-type]
+
+    def hold(self) -> None:
+        self.select("BEGIN; LOCK TABLE study IN EXCLUSIVE MODE")
+
+    def release(self) -> None:
+        self.select("ROLLBACK")
+
+    def register(self, *group: StoredObject) -> list[Outcome]:
+        """Register objects that have gathered for one transaction."""
+        return [*self.run(self.index._writer._commit(group))]
+
+    def select(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """What another program reads."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        for index in self._indexes:
+            self.run(index.stop())
+        self._connection.close()
+
+
 @contextlib.contextmanager
 def open_sqlite(**arguments: Any) -> Iterator[SQLiteEngine]:
     with tempfile.TemporaryDirectory() as directory:
@@ -163,7 +271,15 @@ def open_sqlite(**arguments: Any) -> Iterator[SQLiteEngine]:
         assert not engine.clock.getDelayedCalls()
 
 
-ENGINES = {"sqlite": open_sqlite}
+ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
+    """Run a test beside the reactor, not in it as pytest-twisted would, so that it can wait for it."""
+    names = inspect.signature(pyfuncitem.obj).parameters
+    pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+    return True
 
 
 @pytest.fixture(scope="session")
@@ -177,19 +293,41 @@ def promise() -> type[Promise]:
 
 
 @pytest.fixture(scope="session")
+def engine_thread() -> type[Thread]:
+    return Thread
+
+
+@pytest.fixture(scope="session")
 def pending() -> object:
     return PENDING
 
 
-@pytest.fixture(scope="session", params=ENGINES.values(), ids=ENGINES.keys())
+@pytest.fixture(scope="session", params=ENGINES)
 def new_engine(request: pytest.FixtureRequest) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    return request.param
+    return request.getfixturevalue(f"new_{request.param}")  # type: ignore[no-any-return]
 
 
 @pytest.fixture
 def engine(new_engine: Callable[[], contextlib.AbstractContextManager[Any]]) -> Iterator[Any]:
     with new_engine() as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def new_postgresql(postgresql: Any) -> Iterator[Callable[..., contextlib.AbstractContextManager[Any]]]:
+    with postgresql.database() as name:
+
+        @contextlib.contextmanager
+        def open_postgresql(**arguments: Any) -> Iterator[PostgreSQLEngine]:
+            with tempfile.TemporaryDirectory() as directory:
+                engine = PostgreSQLEngine(postgresql, name, Path(directory), **arguments)
+                try:
+                    yield engine
+                finally:
+                    engine.close()
+                    postgresql.execute("TRUNCATE study, series, instance, gone", database=name)
+
+        yield open_postgresql
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
-"""A process that registers objects in a SQLite index, and prints the path of each once it is committed.
+"""A process that registers objects in an index, and prints the path of each once it is committed.
 
-Arguments: the database, a prefix for the SOP Instance UIDs, how many objects (0: until it is killed). Every
-fiftieth object has the same UID again and a path that sorts behind the earlier ones'. All processes share the
-same few studies and series, which are changed, emptied and made again. Run by the tests, imported by none.
+Arguments: the database, a file of SQLite or a URL of PostgreSQL; a prefix for the SOP Instance UIDs; how many
+objects (0: until it is killed). Every fiftieth object has the same UID again and a path that sorts behind the
+earlier ones'. All processes share the same few studies and series, which are changed, emptied and made again.
+Run by the tests, imported by none.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import datetime
 import itertools
 import sys
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred, execute
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, react
 
+from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import Instance, Provenance, Series, StoredFile, StoredObject, Study
 
@@ -39,19 +42,48 @@ def described(prefix: str, number: int) -> StoredObject:
     )
 
 
-async def main(path: str, prefix: str, count: str) -> None:
-    index = SQLiteIndex(
-        Path(path), run_in_thread=execute, read_in_thread=execute, clock=Clock(), timeout=60.0
-    )
+async def register(index: SQLiteIndex | PostgreSQLIndex, prefix: str, count: int) -> None:
     index.prepare()
-    for number in range(int(count)) if int(count) else itertools.count():
+    index.start()
+    for number in range(count) if count else itertools.count():
         stored = described(prefix, number)
         await index.register(stored)
         print(stored.instance.sop_instance_uid, stored.file.path, flush=True)
     await index.stop()
 
 
-failures: list[BaseException] = []
-Deferred.fromCoroutine(main(*sys.argv[1:])).addErrback(lambda failure: failures.append(failure.value))
-if failures:
-    raise failures[0]
+async def remove(path: str) -> None:
+    raise AssertionError("nothing is in doubt")
+
+
+def on_sqlite(database: str, prefix: str, count: int) -> None:
+    index = SQLiteIndex(
+        Path(database), run_in_thread=execute, read_in_thread=execute, clock=Clock(), timeout=60.0
+    )
+    failures: list[BaseException] = []
+    Deferred.fromCoroutine(register(index, prefix, count)).addErrback(
+        lambda failure: failures.append(failure.value)
+    )
+    if failures:
+        raise failures[0]
+
+
+def on_postgresql(database: str, prefix: str, count: int) -> None:
+    async def main(reactor: Any) -> None:
+        index = PostgreSQLIndex(
+            database,
+            doubts=Path("doubts"),
+            remove=remove,
+            run_in_thread=execute,
+            lookup_in_thread=execute,
+            reactor=reactor,
+            connections=4,
+            timeout=60.0,
+        )
+        await register(index, prefix, count)
+
+    react(main)
+
+
+_, database, prefix, count = sys.argv
+(on_postgresql if database.startswith("postgresql:") else on_sqlite)(database, prefix, int(count))

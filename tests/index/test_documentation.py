@@ -14,6 +14,7 @@ import docutils.nodes
 import pytest
 
 from sdcc.config import INDEX_FILE_NAME
+from sdcc.index import postgres_schema
 from sdcc.index.sqlite_file import SCRIPTS
 from sdcc.interfaces import StoredObject
 
@@ -100,6 +101,51 @@ def test_every_lookup_uses_an_index(document: docutils.nodes.document, engine: A
         steps = [step for *_, step in engine.select(f"EXPLAIN QUERY PLAN {statement}", Anything())]
         assert not [step for step in steps if step.startswith("SCAN") and "faulty" not in step], statement
         assert any("INDEX" in step for step in steps), statement
+
+
+# --- on PostgreSQL ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def postgresql_engine(new_postgresql: Callable[[], contextlib.AbstractContextManager[Any]]) -> Iterator[Any]:
+    with new_postgresql() as engine:
+        yield engine
+
+
+def test_types_on_postgresql_are_the_schemas(
+    document: docutils.nodes.document, engine: Any, postgresql_engine: Any
+) -> None:
+    columns = (
+        "SELECT data_type FROM information_schema.columns WHERE table_name = %s ORDER BY ordinal_position"
+    )
+    pairs = set()
+    for table in TABLES:
+        on_sqlite = [kind for _, _, kind, *_ in engine.select(f"PRAGMA table_info({table})")]
+        on_postgresql = [kind for (kind,) in postgresql_engine.select(columns, [table])]
+        pairs |= set(zip(on_sqlite, on_postgresql, strict=True))
+    assert {(on_sqlite, kind) for on_sqlite, kind, _ in documented(document, "Types")} == pairs
+
+
+def test_every_lookup_on_postgresql_uses_an_index(
+    document: docutils.nodes.document, postgresql_engine: Any
+) -> None:
+    postgresql_engine.select("SET enable_seqscan = off")
+    lookups = [part.strip() for block in blocks(document, "postgresql") for part in block.split(";")]
+    lookups = [statement for statement in lookups if "SELECT *" in statement or "SELECT path" in statement]
+    assert len(lookups) > 10
+    for statement in lookups:
+        plan = "\n".join(line for (line,) in postgresql_engine.select(f"EXPLAIN {statement}"))
+        assert "Seq Scan" not in plan, plan
+        if "modality" not in statement and "fault" not in statement:
+            assert "Index Cond" in plan, plan
+
+
+def test_the_schema_on_postgresql_is_the_newest(document: docutils.nodes.document) -> None:
+    text = " ".join(section(document, "On PostgreSQL").astext().split())
+    assert f"schema version {len(postgres_schema.SCRIPTS)} there" in text
+
+
+# --- on SQLite -------------------------------------------------------------------------------------
 
 
 def test_the_copy_is_whole_and_needs_no_right_to_write(

@@ -9,12 +9,13 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from sdcc.index.grouping import GroupCommit, Result
+from sdcc.index.grouping import GroupCommit, Interrupted, Result, Settled
 from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject
 
 Make = Callable[..., StoredObject]
 TIMEOUT = 10.0
 NO_ANSWER = "index did not answer within 10 s"
+AWAY = "index unreachable: no more clients"
 
 
 class Database:
@@ -43,7 +44,21 @@ class Bench:
         self.promise = promise
         self.clock = Clock()
         self.database = Database()
-        self.queue = GroupCommit(self.database.commit, clock=self.clock, timeout=TIMEOUT, maximum=maximum)
+        #: What was noted before it was answered with an unknown outcome, and the end of each note.
+        self.noted: dict[str, Settled] = {}
+        self.notes = Deferred[None]()
+        self.queue = GroupCommit(
+            self.database.commit, clock=self.clock, timeout=TIMEOUT, maximum=maximum, doubt=self.note
+        )
+        self.notes.callback(None)
+
+    async def note(self, stored: StoredObject, settled: Settled) -> None:
+        self.noted[stored.instance.sop_instance_uid] = settled
+        await self.notes
+
+    def interrupt(self) -> None:
+        self.queue.hold(AWAY)
+        self.database.break_down(Interrupted())
 
     def submit(self, *uids: str) -> list[Any]:
         return [self.promise(self.queue.submit(self.make(uid))) for uid in uids]
@@ -214,3 +229,119 @@ def test_a_transaction_can_be_begun_though_nothing_waits(bench: Bench) -> None:
     bench.submit("1")
     bench.database.end(*())
     assert bench.database.groups == [[], ["1"]]
+
+
+# --- a database that is away ---------------------------------------------------------------------
+
+
+def test_while_it_is_held_no_transaction_begins_and_what_waited_goes_together_when_it_is_released(
+    bench: Bench,
+) -> None:
+    bench.queue.hold(AWAY)
+    bench.submit("1", "2")
+    bench.queue.wake()
+    assert bench.database.groups == []
+    bench.queue.release()
+    assert bench.database.groups == [["1", "2"]]
+
+
+def test_a_transaction_under_way_ends_before_the_hold_takes_effect(bench: Bench) -> None:
+    first, _ = bench.submit("1", "2")
+    bench.queue.hold(AWAY)
+    bench.database.end()
+    assert first.outcome == Registered("old-1")
+    assert bench.database.groups == [["1"]]
+
+
+def test_a_release_with_nothing_waiting_begins_nothing(bench: Bench) -> None:
+    bench.queue.hold(AWAY)
+    bench.queue.release()
+    assert bench.database.groups == []
+
+
+def test_who_was_never_in_a_transaction_is_refused_for_certain_with_the_reason_of_the_hold(
+    bench: Bench,
+) -> None:
+    bench.queue.hold(AWAY)
+    (first,) = bench.submit("1")
+    bench.clock.advance(TIMEOUT)
+    assert type(first.outcome) is OutOfResources
+    assert str(first.outcome) == AWAY
+    assert bench.noted == {}
+
+
+def test_an_interrupted_group_goes_again_before_all_others_and_in_its_order(
+    bench: Bench, pending: object
+) -> None:
+    bench.submit("1")
+    second, third = bench.submit("2", "3")
+    bench.database.end()
+    (fourth,) = bench.submit("4")
+    bench.interrupt()
+    assert (second.outcome, third.outcome, fourth.outcome) == (pending, pending, pending)
+    assert bench.queue.late is None
+    bench.queue.release()
+    assert bench.database.groups == [["1"], ["2", "3"], ["2", "3", "4"]]
+    bench.database.end()
+    assert [each.outcome for each in (second, third, fourth)] == [Registered(f"old-{n}") for n in "234"]
+
+
+def test_whose_time_runs_out_after_an_interruption_is_in_doubt_and_not_committed_again(bench: Bench) -> None:
+    (first,) = bench.submit("1")
+    bench.clock.advance(TIMEOUT / 2)
+    (second,) = bench.submit("2")
+    bench.interrupt()
+    bench.clock.advance(TIMEOUT / 2)
+    assert type(first.outcome) is OutcomeUnknown
+    assert str(first.outcome) == AWAY
+    assert first.outcome.settled is bench.noted["1"]
+    bench.queue.release()
+    assert bench.database.groups == [["1"], ["2"]]
+    bench.database.end()
+    assert second.outcome == Registered("old-2")
+
+
+def test_who_was_answered_before_the_interruption_is_left_to_who_took_note(bench: Bench) -> None:
+    (first,) = bench.submit("1")
+    bench.clock.advance(TIMEOUT)
+    bench.interrupt()
+    bench.queue.release()
+    assert bench.database.groups == [["1"]]
+    assert not bench.noted["1"].called
+    assert first.outcome.settled is bench.noted["1"]
+
+
+def test_an_unknown_outcome_is_answered_when_it_has_been_noted(bench: Bench, pending: object) -> None:
+    bench.notes = Deferred()
+    (first,) = bench.submit("1")
+    bench.clock.advance(TIMEOUT)
+    assert [*bench.noted] == ["1"]
+    assert first.outcome is pending
+    bench.notes.callback(None)
+    assert type(first.outcome) is OutcomeUnknown
+
+
+def test_what_a_late_commit_comes_to_goes_to_who_took_note(bench: Bench) -> None:
+    bench.notes = Deferred()
+    bench.submit("1")
+    bench.clock.advance(TIMEOUT)
+    settled: list[Registered | None] = []
+    bench.noted["1"].addCallback(settled.append)
+    bench.database.end()
+    assert settled == [Registered("old-1")]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_rest_comes_though_it_is_held_when_the_last_that_waits_is_answered(
+    bench: Bench, pending: object, *, interrupted: bool
+) -> None:
+    if interrupted:
+        bench.submit("1")
+        bench.interrupt()
+    else:
+        bench.queue.hold(AWAY)
+        bench.submit("1")
+    rest = bench.promise(bench.queue.rest())
+    assert rest.outcome is pending
+    bench.clock.advance(TIMEOUT)
+    assert rest.outcome is None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from zope.interface.verify import verifyObject
 
-from sdcc.index import sqlite
 from sdcc.interfaces import IIndex, OutOfResources, Registered, StoredObject
 
 Make = Callable[..., StoredObject]
@@ -215,29 +215,44 @@ def test_any_groups_in_any_order_leave_what_a_dictionary_would(
 
 
 @pytest.mark.parametrize(
-    ("values", "reason"),
+    "values",
     [
-        ({"series_number": 2**63}, "index: CHECK constraint failed: "),
-        ({"rows": -(2**70)}, "index: CHECK constraint failed: "),
-        ({"patient_name": "Yamada\0Tarou"}, "index: a text with a NUL cannot be stored"),
-        ({"patient_name": "Yamada\udc80Tarou"}, "index: 'utf-8' codec can't encode character "),
-        ({"sha256": ""}, "index: CHECK constraint failed: "),
-        ({"size": None}, "index: NOT NULL constraint failed: instance.size"),
-        ({"received_at": datetime.datetime(2024, 5, 1)}, "index: a time of reception without its time zone"),
-        ({"study_date": "20240501"}, "index: "),
+        {"series_number": 2**63},
+        {"rows": -(2**70)},
+        {"sha256": "ZZZ"},
+        {"size": None},
+        {"received_at": datetime.datetime(2024, 5, 1)},
+        {"study_date": "20240501"},
+        {"patient_name": 4711},
     ],
+    ids=lambda values: next(iter(values)),
 )
-def test_a_row_that_cannot_be_stored_fails_alone(
-    engine: Any, make: Make, values: dict[str, Any], reason: str
+def test_a_row_that_cannot_be_stored_fails_alone_and_its_values_are_not_told(
+    engine: Any, make: Make, values: dict[str, Any]
 ) -> None:
     good, bad, another = make("1"), make("2", **values), make("3", path="other", seconds=1)
     outcomes = engine.register(good, bad, another)
     assert [outcomes[0], outcomes[2]] == [Registered(None), Registered(None)]
     assert type(outcomes[1]) is OutOfResources
-    assert str(outcomes[1]).startswith(reason)
+    assert re.match("index: .", str(outcomes[1]))
     assert len(str(outcomes[1])) <= 64
+    for value in values.values():
+        assert str(value) not in str(outcomes[1])
     assert engine.instances() == [good, another]
     assert engine.index.refusal is None
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_what_no_database_keeps_in_a_text_becomes_a_replacement_character(
+    engine: Any, make: Make, character: str
+) -> None:
+    engine.register(
+        make(patient_name=f"Yamada{character}Tarou", station_name=character, image_type="\U0001f600")
+    )
+    (stored,) = engine.instances()
+    assert stored.study.patient_name == "Yamada\N{REPLACEMENT CHARACTER}Tarou"
+    assert stored.series.station_name == "\N{REPLACEMENT CHARACTER}"
+    assert stored.instance.image_type == "\U0001f600"
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -271,7 +286,7 @@ def test_instances_come_in_order_of_reception_whatever_the_page(
     expected: str,
 ) -> None:
     """Of two received in one instant, the one registered first comes first."""
-    monkeypatch.setattr(sqlite, "PAGE", page)
+    monkeypatch.setattr(engine.module, "PAGE", page)
     engine.register(make("1", seconds=1))
     engine.register(
         make("3", seconds=3, study_instance_uid="1.3", fault="odd"),
@@ -286,14 +301,15 @@ def test_instances_come_in_order_of_reception_whatever_the_page(
 
 
 def test_stop_commits_what_waits(engine: Any, make: Make, promise: Any, pending: object) -> None:
-    engine.thread.held = True
+    engine.hold()
     registered = [promise(engine.index.register(make(uid))) for uid in "123"]
     stopped = promise(engine.index.stop())
     assert stopped.outcome is pending
-    engine.thread.release()
+    engine.release()
+    engine.wait(stopped)
     assert stopped.outcome is None
     assert [each.outcome for each in registered] == [Registered(None)] * 3
-    assert len(engine.instances()) == 3
+    assert engine.select("SELECT count(*) FROM instance") == [(3,)]
 
 
 def test_after_stop_nothing_is_registered(engine: Any, make: Make) -> None:

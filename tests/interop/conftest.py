@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from .peers import requested
-from .server import CONFIGURATION, Server
+from .server import CONFIGURATION, Server, until
 from .wire import Peer
 
 
@@ -21,16 +21,34 @@ def running(directory, configuration, options=()):
         server.discard()
 
 
+def pytest_generate_tests(metafunc):
+    """The tests of a module that says ON_EVERY_INDEX hold whatever the server's index is on."""
+    if "index" in metafunc.fixturenames and getattr(metafunc.module, "ON_EVERY_INDEX", False):
+        metafunc.parametrize("index", ["sqlite", "postgresql"], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def configuration():
+def index(request):
+    """What the configuration of the module's server says of the index."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield ""
+    else:
+        server = request.getfixturevalue("postgresql")
+        with server.database() as name:
+            yield f'[index]\nurl = "{server.url(name)}"\n'
+
+
+@pytest.fixture(scope="module")
+def configuration(index):
     """What the module's server is configured with; a module may have its own."""
-    return CONFIGURATION
+    return index + CONFIGURATION
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, configuration):
     """The module's server, which must stop in order when the module's tests are done."""
     with running(tmp_path_factory.mktemp("server"), configuration) as server:
+        until(lambda: server.takes_objects, "objects are taken")
         yield server
 
 

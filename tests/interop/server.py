@@ -13,7 +13,10 @@ import subprocess
 import sys
 import sysconfig
 import time
+import tomllib
 from pathlib import Path
+
+import psycopg2
 
 from .objects import data_set_sha256
 
@@ -59,7 +62,8 @@ class Server:
         """:param options: of twistd, beyond those that keep it in the foreground."""
         self.directory = directory
         self._options = options
-        self.storage = directory / STORAGE
+        settings = tomllib.loads(configuration).get("storage", {})
+        self.storage = directory / settings.get("directory", STORAGE)
         self.configuration = directory / "sdcc.toml"
         self.configuration.write_text(configuration)
         self._log = directory / "log"
@@ -98,6 +102,11 @@ class Server:
     def log(self):
         return self._log.read_text()
 
+    @property
+    def takes_objects(self):
+        """Whether it has an index, which one on a network it has to find first."""
+        return "index: SQLite" in self.log() or "PostgreSQL is there" in self.log()
+
     # --- what it keeps ---
 
     def sdccctl(self, *arguments):
@@ -122,11 +131,16 @@ class Server:
 
     def registered(self):
         """SHA-256 by the path of the file, as the database itself has them."""
-        with contextlib.closing(
-            sqlite3.connect(f"file:{self.storage / 'index.sqlite'}?mode=ro", uri=True)
-        ) as index:
-            rows = index.execute("SELECT path, sha256 FROM instance").fetchall()
-        return {self.storage / path: sha256 for path, sha256 in rows}
+        with contextlib.closing(self._database()) as database:
+            cursor = database.cursor()
+            cursor.execute("SELECT path, sha256 FROM instance")
+            return {self.storage / path: sha256 for path, sha256 in cursor.fetchall()}
+
+    def _database(self):
+        settings = tomllib.loads(self.configuration.read_text()).get("index", {})
+        if "url" in settings:
+            return psycopg2.connect(settings["url"])
+        return sqlite3.connect(f"file:{self.storage / 'index.sqlite'}?mode=ro", uri=True)
 
     # --- what it costs ---
 

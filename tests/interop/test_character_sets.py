@@ -8,6 +8,8 @@ import pytest
 from .objects import SHIPPED
 from .server import run
 
+ON_EVERY_INDEX = True
+
 #: A file that pydicom brings, and the name that PS3.5 Annexes H to K, or who made it, meant.
 NAMES = {
     "chrH31": "Yamada^Tarou=山田^太郎=やまだ^たろう",

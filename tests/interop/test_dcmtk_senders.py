@@ -13,6 +13,8 @@ from .objects import SHIPPED
 from .server import run
 from .wire import IMPLICIT, VERIFICATION
 
+ON_EVERY_INDEX = True
+
 FILES = SHIPPED / "test_files"
 #: A study of each modality in a directory of its own.
 STUDIES = FILES / "dicomdirtests"

@@ -12,6 +12,8 @@ from .peers import store
 from .server import until
 from .wire import EXPLICIT
 
+ON_EVERY_INDEX = True
+
 
 @pytest.fixture
 def send(server, associate):

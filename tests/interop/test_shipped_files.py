@@ -14,6 +14,8 @@ from pydicom.uid import UID
 from .objects import SHIPPED, TRANSFER_SYNTAXES, data_set_of, new_uid
 from .peers import requested, store
 
+ON_EVERY_INDEX = True
+
 #: Storage SOP Classes whose objects belong to no study (PS3.4 Annex GG), and the class of a DICOMDIR.
 NOT_TAKEN = {"1.2.840.10008.5.1.4.39.1", "1.2.840.10008.1.3.10"}
 SUCCESS, CANNOT_UNDERSTAND = 0x0000, 0xC000

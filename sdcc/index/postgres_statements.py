@@ -1,0 +1,122 @@
+"""The SQL of the index on PostgreSQL.
+
+A group of objects is one JSON parameter of one statement: one round trip and one transaction. What happens
+in it is in `schema/postgres-*.sql`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Sequence
+
+from sdcc.index.doubts import Doubt
+from sdcc.index.postgres_session import DATA_EXCEPTION, Refused, Session
+from sdcc.index.rows import (
+    INSTANCE,
+    LEVELS,
+    SERIES,
+    STUDY,
+    Column,
+    Row,
+    encoder,
+    gather,
+    registrations,
+    stored_object,
+)
+from sdcc.interfaces import Registered, StoredObject
+
+#: received_at and instance_key, by which objects are in order of reception.
+Position = tuple[datetime.datetime, int]
+#: Before every object.
+START: Position = (datetime.datetime.min.replace(tzinfo=datetime.UTC), 0)
+
+# --- registration --------------------------------------------------------------------------
+
+_STUDY_COLUMNS = STUDY.columns
+_SERIES_COLUMNS = (STUDY.columns[0], *SERIES.columns)
+_INSTANCE_COLUMNS = (STUDY.columns[0], SERIES.columns[0], *INSTANCE.columns)
+
+_REGISTER = "SELECT uid, path_before FROM sdcc_register(%s)"
+_SETTLE = "SELECT path, is_registered, path_before FROM sdcc_settle(%s)"
+
+
+def _records(rows: Iterable[Row], columns: Sequence[Column]) -> list[dict[str, str | int]]:
+    """The rows as JSON objects, with the values that are not NULL."""
+    names = [column.name for column in columns]
+    return [
+        {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        for values in map(encoder(columns), rows)
+    ]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+async def register(session: Session, group: Sequence[StoredObject]) -> list[Registered]:
+    """Commit the rows of a group; how each is answered.
+
+    A group that is registered already gives the same again and changes nothing.
+
+    :raises Refused: for a row of the group, or for another reason.
+    :raises Lost: nobody knows whether the group was committed.
+    """
+    gathered = gather(group)
+    try:
+        given = {
+            STUDY.table: _records(gathered.studies, _STUDY_COLUMNS),
+            SERIES.table: _records(gathered.series, _SERIES_COLUMNS),
+            INSTANCE.table: _records(gathered.instances, _INSTANCE_COLUMNS),
+        }
+    except (ValueError, TypeError) as error:
+        raise Refused(DATA_EXCEPTION, str(error)) from error
+    return registrations(group, dict(await session.run(_REGISTER, _json(given))))
+
+
+async def settle(session: Session, doubts: Sequence[Doubt]) -> list[Registered | None]:
+    """What became of objects; after this, those that are not registered never will be."""
+    given = [{"sop_instance_uid": doubt.sop_instance_uid, "path": doubt.path} for doubt in doubts]
+    outcomes = {
+        path: Registered(path_before) if is_registered else None
+        for path, is_registered, path_before in await session.run(_SETTLE, _json(given))
+    }
+    return [outcomes[doubt.path] for doubt in doubts]
+
+
+# --- reading -------------------------------------------------------------------------------
+
+_NAMES = tuple(name for level in LEVELS for name in level.names)
+_ROWS = f"""
+    SELECT {", ".join(_NAMES)}, instance_key
+    FROM instance JOIN series USING (series_key) JOIN study USING (study_key)
+    WHERE (received_at, instance_key) > (%s, %s)
+"""
+_IN_ORDER = "ORDER BY received_at, instance_key LIMIT %s"
+#: Not left to the planner, who might look for the objects of one study among all that were ever received.
+_OF_STUDY = (
+    f"WITH of_study AS MATERIALIZED ({_ROWS} {{faulty}} AND study_instance_uid = %s) SELECT * FROM of_study"
+)
+_FAULTY = "AND fault IS NOT NULL"
+
+
+async def read(
+    session: Session,
+    after: Position,
+    limit: int,
+    study_instance_uid: str | None = None,
+    faulty: bool = False,
+) -> tuple[list[StoredObject], Position]:
+    """The next objects in order of reception, and where they end.
+
+    :param faulty: only those of which something could not be read.
+    """
+    of_fault = _FAULTY if faulty else ""
+    if study_instance_uid is None:
+        rows = await session.run(f"{_ROWS} {of_fault} {_IN_ORDER}", *after, limit)
+    else:
+        statement = f"{_OF_STUDY.format(faulty=of_fault)} {_IN_ORDER}"
+        rows = await session.run(statement, *after, study_instance_uid, limit)
+    if rows:
+        after = rows[-1][_NAMES.index("received_at")], rows[-1][-1]
+    return [stored_object(dict(zip(_NAMES, row, strict=False))) for row in rows], after
