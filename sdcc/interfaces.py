@@ -7,7 +7,7 @@ alone chooses the implementations. Nothing here performs I/O or knows Twisted's 
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -34,7 +34,7 @@ class Provenance:
 
     calling_ae: str
     called_ae: str
-    #: The peer's IP address.
+    #: The peer's IP address; empty where only the object's file is known.
     calling_address: str
 
 
@@ -260,6 +260,23 @@ class IIndex(Interface):
 
         :raises OutOfResources: certainly not registered (the caller removes the file).
         :raises OutcomeUnknown: perhaps registered (the caller keeps the file until settled).
+        """
+
+    async def restore(stored: StoredObject) -> bool:
+        """Register an object that was found on disk, unless the index knows as much or more.
+
+        False, and nothing changes: its path is registered, or an object of the same SOP Instance
+        UID that was received later, or at the same time; or a transaction has given the path up.
+        An older one is replaced. Its file stays in any case.
+
+        :raises OutOfResources: not registered, as far as is known; it may be tried again.
+        """
+
+    async def paths(sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
+        """The path of each of these objects that is registered, by its UID.
+
+        :raises OSError: the index cannot be read.
+        :raises ValueError: it is no index of this version.
         """
 
     def instances(

@@ -12,6 +12,7 @@ import resource
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -66,6 +67,7 @@ def index_of(
     read_in_thread: RunInThread,
     lookup_in_thread: RunInThread,
     remove: Callable[[str], Awaitable[None]],
+    doubts: Path | None = None,
 ) -> SQLiteIndex | PostgreSQLIndex:
     """The index that the configuration names.
 
@@ -73,6 +75,7 @@ def index_of(
     :param read_in_thread: for what may take longer.
     :param lookup_in_thread: for looking up host names, which may hang.
     :param remove: removes a file that no row names.
+    :param doubts: of PostgreSQL; None: the server's own.
     """
     settings = configuration.index
     if (path := configuration.index_path) is not None:
@@ -85,7 +88,7 @@ def index_of(
         )
     return PostgreSQLIndex(
         settings.url,
-        doubts=configuration.storage.directory / DOUBTS,
+        doubts=doubts or configuration.storage.directory / DOUBTS,
         remove=remove,
         run_in_thread=run_in_thread,
         lookup_in_thread=lookup_in_thread,

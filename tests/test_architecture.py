@@ -46,6 +46,7 @@ RESERVED = {
     "asyncio": (),
     "psycopg2": ("index/postgres.py",),
     "sqlite3": ("index/sqlite*.py",),
+    "tqdm": ("control/progress.py",),
     "tomllib": ("config.py",),
     "twisted.application": ("service.py", "tap.py"),
     "twisted.internet.endpoints": ("network/*.py",),

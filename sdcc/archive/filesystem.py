@@ -30,6 +30,12 @@ class IFileSystem(Interface):
     def create(path: str) -> int:
         """Open a file that does not exist yet, for writing and reading back."""
 
+    def open_existing(path: str) -> int:
+        """Open a file for reading."""
+
+    def status(file: int) -> os.stat_result:
+        """The size and the times of a file that is open."""
+
     def write(file: int, buffers: Sequence[Buffer]) -> None:
         """Append the buffers, all of their bytes."""
 
@@ -76,6 +82,12 @@ class FileSystem:
 
     def create(self, path: str) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+
+    def open_existing(self, path: str) -> int:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def status(self, file: int) -> os.stat_result:
+        return os.fstat(file)
 
     def write(self, file: int, buffers: Sequence[Buffer]) -> None:
         remaining = deque(memoryview(buffer) for buffer in buffers)

@@ -1,4 +1,4 @@
-"""The head of a DICOM file (PS3.10 7.1): preamble, prefix and File Meta Information, as bytes.
+"""The head of a DICOM file (PS3.10 7.1): preamble, prefix and File Meta Information, to bytes and back.
 
 It says of an object what its announcement says, and nothing of the moment: the same object
 always gets the same head. The Data Set that follows is nobody's business here.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 
 from sdcc.conformance import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from sdcc.interfaces import Announcement
+from sdcc.interfaces import Announcement, Provenance
 from sdcc.printable import ae_value
 
 PREAMBLE = bytes(128)
@@ -24,6 +24,9 @@ _LONG = struct.Struct("<HH2s2xL")
 _GROUP_LENGTH_OFFSET = len(PREAMBLE) + len(PREFIX)
 #: The group length, which these first bytes of a file end with, counts what follows them.
 COUNTED_FROM = _GROUP_LENGTH_OFFSET + _GROUP_LENGTH.size
+
+#: The VRs of group 0002 whose elements have the header of OB.
+_LONG_VRS = (b"OB", b"UN", b"OW", b"UC", b"UR", b"UT")
 
 #: (0002,0001) File Meta Information Version.
 _VERSION = _LONG.pack(0x0002, 0x0001, b"OB", 2) + b"\x00\x01"
@@ -63,6 +66,47 @@ def data_set_offset(head: bytes) -> int:
     if element != [0x0002, 0x0000, b"UL", 4]:
         raise ValueError("the File Meta Information does not begin with its group length")
     return COUNTED_FROM + int(length)
+
+
+def announced(group: bytes) -> Announcement:
+    """What a File Meta Information says of its object; the calling AE's address is in none.
+
+    :param group: what lies between :data:`COUNTED_FROM` and the Data Set, in whatever order.
+    :raises ValueError: it cannot be read, or has not all three UIDs.
+    """
+    values = _values(group)
+    if missing := [f"(0002,{number:04X})" for number in (0x0002, 0x0003, 0x0010) if not values.get(number)]:
+        raise ValueError(f"the File Meta Information has no {', '.join(missing)}")
+    return Announcement(
+        sop_class_uid=values[0x0002],
+        sop_instance_uid=values[0x0003],
+        transfer_syntax_uid=values[0x0010],
+        provenance=Provenance(
+            calling_ae=ae_value(values.get(0x0016, "")),
+            called_ae=ae_value(values.get(0x0018, "")),
+            calling_address="",
+        ),
+    )
+
+
+def _values(group: bytes) -> dict[int, str]:
+    """By element number, as text without its padding."""
+    values, at = {}, 0
+    while at < len(group):
+        try:
+            _, number, vr, length = _SHORT.unpack_from(group, at)
+            header = _SHORT
+            if vr in _LONG_VRS:
+                header = _LONG
+                _, number, vr, length = _LONG.unpack_from(group, at)
+        except struct.error:
+            length, header = len(group), _SHORT
+        at += header.size
+        if at + length > len(group):
+            raise ValueError("the File Meta Information is cut short")
+        values[number] = group[at : at + length].decode("ascii", "replace").strip(" \0")
+        at += length
+    return values
 
 
 def _element(number: int, vr: bytes, value: bytes, *, pad: bytes) -> bytes:

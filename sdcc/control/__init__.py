@@ -15,13 +15,14 @@ from pathlib import Path
 
 from sdcc import __version__
 from sdcc.config import ConfigurationError, load
-from sdcc.control import check, conformance, echo, explain, instances
+from sdcc.control import check, conformance, echo, explain, instances, reindex
 
 #: The command could not be tried, as argparse has it for wrong arguments.
 NOT_TRIED = 2
 
 EPILOG = """\
-exit codes: 0 done, or yes; 1 failed, or no; 2 not tried, because of the arguments or the configuration.
+exit codes: 0 done, or yes; 1 failed, or no; 2 not tried, because of the arguments or the configuration;
+130 interrupted.
 With no --config, every default holds and relative paths start at the current directory."""
 
 
@@ -38,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"SDCC {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (check, instances, conformance, echo, explain):
+    for command in (check, instances, reindex, conformance, echo, explain):
         command.add(commands)
     return top
 

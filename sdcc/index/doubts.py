@@ -74,8 +74,8 @@ class Journal:
     async def strike(self, doubt: Doubt) -> None:
         """The doubt is settled, and what follows from that is done."""
         self._open.discard(doubt)
-        if not self._open:
-            await self._run_in_thread(self._files.clear)
+        if not self._is_writing:
+            await self._clear()
 
     async def take_over(self) -> list[Doubt]:
         """The doubts that dead processes have left; they are this process's from now on.
@@ -102,6 +102,11 @@ class Journal:
             for _, written in batch:
                 written.callback(None)
         self._is_writing = False
+        await self._clear()
+
+    async def _clear(self) -> None:
+        if not self._open:
+            await self._run_in_thread(self._files.clear)
 
 
 class _Files:

@@ -6,10 +6,10 @@ The only module that knows the driver. Everything is asynchronous; no thread wai
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg2
 import psycopg2.errorcodes
@@ -25,9 +25,12 @@ from sdcc.index import postgres_schema
 from sdcc.index.doubts import Journal
 from sdcc.index.postgres_address import hosts, resolve, without_quotations, without_secrets
 from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, closing_on_error
-from sdcc.index.postgres_statements import START, Position, read
+from sdcc.index.postgres_statements import START, paths, read
 from sdcc.index.postgres_writer import Remove, Writer
+from sdcc.index.restoring import Superseded, found
 from sdcc.interfaces import IIndex, OutOfResources, Registered, RunInThread, StoredObject
+
+T = TypeVar("T")
 
 #: Objects that :meth:`PostgreSQLIndex.instances` holds in memory at a time.
 PAGE = 1000
@@ -312,6 +315,20 @@ class PostgreSQLIndex:
             raise OutOfResources(self._closed)
         return await self._writer.submit(stored)
 
+    async def restore(self, stored: StoredObject) -> bool:
+        """See :class:`~sdcc.interfaces.IIndex`.
+
+        Where a connection was lost in between, False may mean that this very call has registered it.
+        """
+        try:
+            await self.register(found(stored))
+        except Superseded:
+            return False
+        return True
+
+    async def paths(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
+        return await self._read(lambda session: paths(session, sop_instance_uids))
+
     async def instances(
         self, study_instance_uid: str | None = None, *, faulty: bool = False
     ) -> AsyncIterator[StoredObject]:
@@ -325,26 +342,27 @@ class PostgreSQLIndex:
         """
         position = START
         while True:
-            page, position = await self._read(position, study_instance_uid, faulty)
+            next_page = partial(
+                read, after=position, limit=PAGE, study_instance_uid=study_instance_uid, faulty=faulty
+            )
+            page, position = await self._read(next_page)
             for stored in page:
                 yield stored
             if len(page) < PAGE:
                 return
 
-    async def _read(
-        self, after: Position, study_instance_uid: str | None, faulty: bool
-    ) -> tuple[list[StoredObject], Position]:
+    async def _read(self, query: Callable[[Session], Awaitable[T]]) -> T:
         await self._readers.acquire()
         try:
             session = self._idle_readers.pop() if self._idle_readers else await self._open_reader()
             with closing_on_error(session):
-                found = await read(session, after, PAGE, study_instance_uid, faulty)
+                answer = await query(session)
             self._idle_readers.append(session)
         except (Unreachable, Lost, Refused) as error:
             raise OSError(f"the index cannot be read: {error}") from None
         finally:
             self._readers.release()
-        return found
+        return answer
 
     async def _open_reader(self) -> Session:
         def lost(_: Lost) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sdcc.index.doubts import Doubt
 from sdcc.index.postgres_session import DATA_EXCEPTION, Refused, Session
+from sdcc.index.restoring import Found, Held, Superseded, answers, standing, superseded
 from sdcc.index.rows import (
     INSTANCE,
     LEVELS,
@@ -36,8 +38,17 @@ START: Position = (datetime.datetime.min.replace(tzinfo=datetime.UTC), 0)
 _STUDY_COLUMNS = STUDY.columns
 _SERIES_COLUMNS = (STUDY.columns[0], *SERIES.columns)
 _INSTANCE_COLUMNS = (STUDY.columns[0], SERIES.columns[0], *INSTANCE.columns)
+_encode_key = encoder([column for column in INSTANCE.columns if column.name in ("sop_instance_uid", "path")])
 
 _REGISTER = "SELECT uid, path_before FROM sdcc_register(%s)"
+#: What the index holds under the UIDs of a group, and then the group's files that are gone. Nothing of it
+#: changes until the transaction ends.
+_BEGIN = """
+    BEGIN;
+    SELECT sdcc_lock(1, %s);
+    SELECT sop_instance_uid, path, received_at FROM instance WHERE sop_instance_uid = ANY (%s)
+    UNION ALL SELECT NULL, path, NULL FROM gone WHERE path = ANY (%s)
+"""
 _SETTLE = "SELECT path, is_registered, path_before FROM sdcc_settle(%s)"
 
 
@@ -54,24 +65,59 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-async def register(session: Session, group: Sequence[StoredObject]) -> list[Registered]:
+async def register(session: Session, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
     """Commit the rows of a group; how each is answered.
 
-    A group that is registered already gives the same again and changes nothing.
+    A group that is registered already gives the same again and changes nothing; but what was found
+    on disk then gives way to itself.
 
     :raises Refused: for a row of the group, or for another reason.
     :raises Lost: nobody knows whether the group was committed.
     """
-    gathered = gather(group)
+    if not any(isinstance(stored, Found) for stored in group):
+        return [*await _register(session, group)]
     try:
+        gives_way = await _begin(session, group)
+        registered = await _register(session, standing(group, gives_way))
+        await session.run("COMMIT")
+    except Refused:
+        await session.run("ROLLBACK")
+        raise
+    return answers(gives_way, registered)
+
+
+async def _begin(session: Session, group: Sequence[StoredObject]) -> list[bool]:
+    """Begin a transaction; of each of the group whether it gives way to what is registered, or is gone."""
+    with _refusing():
+        keys = [*map(_encode_key, ((stored.instance.sop_instance_uid, stored.file.path) for stored in group))]
+    uids, files = [uid for uid, _ in keys], [path for _, path in keys]
+    held, gone = {}, set()
+    for uid, path, received_at in await session.run(_BEGIN, uids, uids, files):
+        if uid is None:
+            gone.add(path)
+        else:
+            held[uid] = Held(path, received_at)
+    return superseded(group, held, gone)
+
+
+async def _register(session: Session, group: Sequence[StoredObject]) -> list[Registered]:
+    gathered = gather(group)
+    with _refusing():
         given = {
             STUDY.table: _records(gathered.studies, _STUDY_COLUMNS),
             SERIES.table: _records(gathered.series, _SERIES_COLUMNS),
             INSTANCE.table: _records(gathered.instances, _INSTANCE_COLUMNS),
         }
+    return registrations(group, dict(await session.run(_REGISTER, _json(given))))
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """For values that are none of their columns'."""
+    try:
+        yield
     except (ValueError, TypeError) as error:
         raise Refused(DATA_EXCEPTION, str(error)) from error
-    return registrations(group, dict(await session.run(_REGISTER, _json(given))))
 
 
 async def settle(session: Session, doubts: Sequence[Doubt]) -> list[Registered | None]:
@@ -87,6 +133,7 @@ async def settle(session: Session, doubts: Sequence[Doubt]) -> list[Registered |
 # --- reading -------------------------------------------------------------------------------
 
 _NAMES = tuple(name for level in LEVELS for name in level.names)
+_PATHS = "SELECT sop_instance_uid, path FROM instance WHERE sop_instance_uid = ANY (%s)"
 _ROWS = f"""
     SELECT {", ".join(_NAMES)}, instance_key
     FROM instance JOIN series USING (series_key) JOIN study USING (study_key)
@@ -120,3 +167,7 @@ async def read(
     if rows:
         after = rows[-1][_NAMES.index("received_at")], rows[-1][-1]
     return [stored_object(dict(zip(_NAMES, row, strict=False))) for row in rows], after
+
+
+async def paths(session: Session, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+    return dict(await session.run(_PATHS, [*sop_instance_uids]))

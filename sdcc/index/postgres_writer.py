@@ -21,6 +21,7 @@ from sdcc.index.doubts import Doubt, Journal
 from sdcc.index.grouping import GroupCommit, Interrupted, Result, Settled
 from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, closing_on_error, reason
 from sdcc.index.postgres_statements import register, settle
+from sdcc.index.restoring import Found
 from sdcc.interfaces import OutOfResources, Registered, StoredObject
 
 #: Seconds from one attempt to open a session to the next: at first, and at most. They double in between.
@@ -94,7 +95,7 @@ class Writer:
 
     def start(self) -> None:
         """Open a session as soon as possible."""
-        self._begin(self._connect())
+        Deferred.fromCoroutine(self._connect())
 
     async def submit(self, stored: StoredObject) -> Registered:
         return await self._queue.submit(stored)
@@ -177,14 +178,14 @@ class Writer:
         if self._absence is None:
             self._absence = _Absence(since=self._clock.seconds())
         self._absence.reason = reason(error)
-        self._tell(self._absence, str(error))
+        self._tell(self._absence, " ".join(str(error).split()))
         self._queue.hold(self._absence.reason)
         self._trial = self._clock.callLater(self._delay, self._try_again)
         self._delay = min(2 * self._delay, MAXIMUM_DELAY)
 
     def _try_again(self) -> None:
         self._trial = None
-        self._begin(self._connect())
+        Deferred.fromCoroutine(self._connect())
 
     def _tell(self, absence: _Absence, text: str) -> None:
         if not absence.told:
@@ -206,6 +207,8 @@ class Writer:
     # --- doubts ---
 
     async def _take_note(self, stored: StoredObject, settled: Settled) -> None:
+        if isinstance(stored, Found):  # to settle it would give its file up
+            return
         doubt = Doubt(stored.instance.sop_instance_uid, stored.file.path)
         self._doubts[doubt] = settled
         settled.addCallbacks(self._conclude, self._keep, callbackArgs=(doubt,), errbackArgs=(doubt,))
@@ -214,9 +217,8 @@ class Writer:
     async def _settle(self, session: Session) -> None:
         for doubt in await self._journal.take_over():
             self._doubts.setdefault(doubt, None)
-        doubts = [*self._doubts]
-        for start in range(0, len(doubts), MAXIMUM_SETTLED):
-            some = doubts[start : start + MAXIMUM_SETTLED]
+        # Until there is none: meanwhile, the time of others may have run out.
+        while some := [*self._doubts][:MAXIMUM_SETTLED]:
             for doubt, outcome in zip(some, await settle(session, some), strict=True):
                 settled = self._doubts.get(doubt)
                 if settled is None:

@@ -7,7 +7,7 @@ Several processes of one host may share the database file.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from sdcc.index.grouping import GroupCommit, Result
+from sdcc.index.restoring import Superseded, found
 from sdcc.index.sqlite_file import prepare, reader
-from sdcc.index.sqlite_statements import START, Position, read
+from sdcc.index.sqlite_statements import START, Position, paths, read
 from sdcc.index.sqlite_writer import Doubt, Writer, reason
 from sdcc.interfaces import IIndex, OutcomeUnknown, OutOfResources, Registered, RunInThread, StoredObject
 
@@ -99,6 +100,16 @@ class SQLiteIndex:
             raise OutOfResources(self._closed)
         return await self._queue.submit(stored)
 
+    async def restore(self, stored: StoredObject) -> bool:
+        try:
+            await self.register(found(stored))
+        except Superseded:
+            return False
+        return True
+
+    async def paths(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
+        return await self._read_in_thread(self._paths, sop_instance_uids)
+
     async def instances(
         self, study_instance_uid: str | None = None, *, faulty: bool = False
     ) -> AsyncIterator[StoredObject]:
@@ -125,6 +136,10 @@ class SQLiteIndex:
     ) -> tuple[list[StoredObject], Position]:
         with reader(self._path, self._lock_timeout) as connection:
             return read(connection, after, PAGE, study_instance_uid, faulty)
+
+    def _paths(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+        with reader(self._path, self._lock_timeout) as connection:
+            return paths(connection, sop_instance_uids)
 
     async def _commit(self, group: Sequence[StoredObject]) -> Sequence[Result]:
         if self._fault is not None:

@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from sdcc.index.restoring import Held, Superseded, answers, standing, superseded
 from sdcc.index.rows import (
     INSTANCE,
     LEVELS,
@@ -99,7 +100,8 @@ _REGISTER_INSTANCES = f"""
     UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in ("series_key", *INSTANCE.names))}
 """
 _EARLIER = """
-    SELECT sop_instance_uid, path, series_key, study_key FROM instance JOIN series USING (series_key)
+    SELECT sop_instance_uid, path, series_key, study_key, received_at
+    FROM instance JOIN series USING (series_key)
     WHERE sop_instance_uid IN (SELECT value FROM json_each(?))
 """
 _REMOVE_EMPTY_SERIES = """
@@ -113,15 +115,20 @@ _REMOVE_EMPTY_STUDIES = """
 _HOLDS = "SELECT count(*) FROM instance WHERE sop_instance_uid = ? AND path = ?"
 
 
-def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> list[Registered]:
+def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
     """Write the rows of a group; how each is answered once they are committed.
 
     :raises ROW_FAULTS: a row of the group cannot be stored.
     :raises sqlite3.Error: the database is at fault.
     """
-    gathered = gather(group)
     sop_instance_uids = json.dumps([stored.instance.sop_instance_uid for stored in group], ensure_ascii=False)
     earlier = connection.execute(_EARLIER, (sop_instance_uids,)).fetchall()
+    gives_way = superseded(
+        group,
+        {row[0]: Held(path=row[1], received_at=datetime.datetime.fromisoformat(row[4])) for row in earlier},
+    )
+    group = standing(group, gives_way)
+    gathered = gather(group)
     connection.execute(_REGISTER_STUDIES, (_json(gathered.studies, _STUDY_COLUMNS),))
     connection.execute(_REGISTER_SERIES, (_json(gathered.series, _SERIES_COLUMNS),))
     connection.execute(_REGISTER_INSTANCES, (_json(gathered.instances, _INSTANCE_COLUMNS),))
@@ -129,7 +136,7 @@ def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> l
         series_keys, study_keys = ({row[place] for row in earlier} for place in (2, 3))
         connection.execute(_REMOVE_EMPTY_SERIES, (json.dumps([*series_keys]),))
         connection.execute(_REMOVE_EMPTY_STUDIES, (json.dumps([*study_keys]),))
-    return registrations(group, {row[0]: row[1] for row in earlier})
+    return answers(gives_way, registrations(group, {row[0]: row[1] for row in earlier}))
 
 
 def holds(connection: sqlite3.Connection, stored: StoredObject) -> bool:
@@ -147,6 +154,9 @@ _DECODED = [
     for column in level.columns
     if column.type in _DECODERS
 ]
+_PATHS = (
+    "SELECT sop_instance_uid, path FROM instance WHERE sop_instance_uid IN (SELECT value FROM json_each(?))"
+)
 _READ = f"""
     SELECT {", ".join(_NAMES)}, instance_key
     FROM instance JOIN series USING (series_key) JOIN study USING (study_key)
@@ -181,6 +191,10 @@ def read(
     if rows:
         after = rows[-1][_NAMES.index("received_at")], rows[-1][-1]
     return [_decoded(row) for row in rows], after
+
+
+def paths(connection: sqlite3.Connection, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+    return dict(connection.execute(_PATHS, (json.dumps(sop_instance_uids),)))
 
 
 def _decoded(row: Sequence[Any]) -> StoredObject:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdcc.index.restoring import Superseded
 from sdcc.index.sqlite_file import open_writer, touch, transaction
 from sdcc.index.sqlite_statements import ROW_FAULTS, holds, register
 from sdcc.interfaces import OutOfResources, Registered, StoredObject
@@ -36,7 +37,7 @@ class Written:
     """What became of a group."""
 
     #: One for each object, in the group's order.
-    results: list[Registered | OutOfResources | Doubt]
+    results: list[Registered | Superseded | OutOfResources | Doubt]
     #: Why the database, and not a row, failed; None: it did not.
     fault: str | None = None
 
@@ -54,7 +55,7 @@ class Writer:
 
     def commit(self, group: Sequence[StoredObject]) -> Written:
         """Commit a group in one transaction; where one object's row spoils it for others, by halves."""
-        registered: list[Registered] | None = None
+        registered: list[Registered | Superseded] | None = None
         try:
             connection = self._open()
             with transaction(connection):
@@ -67,7 +68,7 @@ class Writer:
             self._drop()
             fault = reason(error)
             if registered is not None:
-                return Written(results=[Doubt(answer, fault) for answer in registered], fault=fault)
+                return Written(results=[_in_doubt(answer, fault) for answer in registered], fault=fault)
             return Written(results=[OutOfResources(fault) for _ in group], fault=fault)
         return Written(results=[*registered])
 
@@ -114,6 +115,10 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _in_doubt(answer: Registered | Superseded, reason: str) -> Doubt | Superseded:
+    return Doubt(answer, reason) if isinstance(answer, Registered) else answer
 
 
 def reason(error: Exception) -> str:

@@ -55,7 +55,7 @@ class Disk:
             if name == "close":
                 return None
             result = call(subject, *arguments, **keywords)
-            if name in ("create", "lock") and result is not None:
+            if name in ("create", "lock", "open_existing") and result is not None:
                 self.open[result] = subject
             return result
 

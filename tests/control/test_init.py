@@ -17,7 +17,7 @@ from sdcc.interfaces import StoredObject
 from sdcc.statement import conformance_statement
 
 SDCCCTL = [sys.executable, "-m", "sdcc.control"]
-COMMANDS = ("check", "instances", "conformance", "echo", "explain")
+COMMANDS = ("check", "instances", "reindex", "conformance", "echo", "explain")
 
 
 def exit_code(*arguments: str) -> int:
@@ -50,7 +50,8 @@ def test_the_version_is_the_programs(capsys: pytest.CaptureFixture[str]) -> None
     "arguments",
     [
         (),
-        ("reindex",),
+        ("unheard-of",),
+        ("reindex", "more"),
         ("check", "more"),
         ("instances", "--study"),
         ("echo",),
@@ -74,6 +75,7 @@ def test_wrong_arguments_are_explained_with_exit_2(
     [
         (("check",), 1),
         (("instances",), 2),
+        (("reindex",), 2),
         (("conformance",), 2),
         (("echo", "CT01"), 2),
         (("explain", "--calling", "A", "--called", "B", "--address", "::1"), 2),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any, NoReturn
 
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from sdcc.control.synchronous import at_once, each, result
+from sdcc.control.synchronous import at_once, each, result, with_reactor
 
 
 async def numbers(count: int) -> AsyncIterator[int]:
@@ -40,3 +41,23 @@ def test_each_item_is_given_in_order(count: int) -> None:
 def test_waiting_is_a_fault_of_the_program() -> None:
     with pytest.raises(AssertionError, match="waited"):
         result(waiting(Deferred()))
+
+
+def react(call: Any) -> NoReturn:
+    """As Twisted's, with nothing to wait for."""
+    result(call("reactor"))
+    raise SystemExit(0)
+
+
+async def length(reactor: str) -> int:
+    return len(reactor)
+
+
+async def broken(reactor: str) -> int:
+    raise BrokenPipeError(reactor)
+
+
+def test_what_a_coroutine_with_a_reactor_gives_or_raises_is_given_or_raised() -> None:
+    assert with_reactor(length, react) == 7
+    with pytest.raises(BrokenPipeError, match=r"^reactor$"):
+        with_reactor(broken, react)

@@ -137,6 +137,12 @@ class Index:
         replaced, self.rows[uid] = self.rows.get(uid), stored
         return Registered(replaced.file.path if replaced else None)
 
+    async def restore(self, stored):
+        raise AssertionError("not a service's business")
+
+    async def paths(self, sop_instance_uids):
+        raise AssertionError("not a service's business")
+
     async def instances(self, study_instance_uid=None):
         if self.instances_fault is not None:
             raise self.instances_fault

@@ -1,0 +1,150 @@
+"""The objects that lie on disk, read back from their files alone, as reception described them.
+
+What a file cannot say: the calling AE's IP address, which is empty then, and the moment of reception, for
+which the file's last modification stands. An object is judged as reception judged it and no more
+strictly, since what was taken must be found again. Nothing is changed or removed. Everything blocks.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sdcc.archive import attributes
+from sdcc.archive.directories import OBJECTS
+from sdcc.archive.filesystem import IFileSystem
+from sdcc.archive.part10 import COUNTED_FROM, announced, data_set_offset
+from sdcc.archive.partial import Parse
+from sdcc.interfaces import CannotUnderstand, StoredFile, StoredObject
+from sdcc.printable import printable
+
+SUFFIX = ".dcm"
+#: The directories from `objects` to a file: year, month, day, Study, Series.
+DEPTH = 5
+#: Bytes of a file that are in memory at once.
+BLOCK = 1 << 20
+#: Bytes of the longest File Meta Information that is read.
+LONGEST_META = 1 << 20
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+class NoObject(Exception):
+    """A file that holds no object, or one that contradicts itself; the text says in what, without a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    stored: StoredObject
+    #: When its name or its bytes were last touched: not before it came to its path. Seconds since the epoch.
+    changed_at: float
+
+
+def paths(
+    root: str, filesystem: IFileSystem, on_error: Callable[[str, OSError], None] = lambda path, error: None
+) -> Iterator[str]:
+    """The paths of all objects, relative to the storage directory: by day of reception, then by UID.
+
+    A directory is read when the walk comes to it, and no more than one of each depth is in memory.
+
+    :param on_error: told of a directory that cannot be read, which is passed over.
+    :raises OSError: the directory of all objects cannot be read.
+    """
+    top = sorted(filesystem.entries(f"{root}/{OBJECTS}"))
+
+    def below(directory: str, names: list[str], depth: int) -> Iterator[str]:
+        for name in names:
+            path = f"{directory}/{name}"
+            if depth == DEPTH:
+                if name.endswith(SUFFIX):
+                    yield path
+                continue
+            try:
+                inside = sorted(filesystem.entries(f"{root}/{path}"))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                on_error(path, error)
+                continue
+            yield from below(path, inside, depth + 1)
+
+    return below(OBJECTS, top, 0)
+
+
+def sop_instance_uid(path: str) -> str:
+    """The SOP Instance UID that a path was made of."""
+    return os.path.basename(path).rpartition("-")[0]
+
+
+def read(path: str, root: str, filesystem: IFileSystem, parse: Parse = attributes.parse) -> FoundFile:
+    """Read a file whole, in bounded memory.
+
+    :param path: relative to the storage directory.
+    :raises NoObject: see there.
+    :raises OSError: it cannot be read.
+    """
+    if printable(path) != path:
+        raise NoObject("no name that SDCC gives")
+    file = filesystem.open_existing(f"{root}/{path}")
+    try:
+        return _Reading(path, file, filesystem).object(parse)
+    except (ValueError, CannotUnderstand) as error:
+        raise NoObject(str(error)) from None
+    finally:
+        filesystem.close(file)
+
+
+class _Reading:
+    """A file that is open."""
+
+    def __init__(self, path: str, file: int, filesystem: IFileSystem) -> None:
+        self._path = path
+        self._file = file
+        self._fs = filesystem
+        self._status = filesystem.status(file)
+        self._start = data_set_offset(filesystem.read(file, 0, COUNTED_FROM))
+        if self._start - COUNTED_FROM > LONGEST_META:
+            raise ValueError(f"the File Meta Information is longer than {LONGEST_META} bytes")
+        if self._start > self._status.st_size:
+            raise ValueError("the File Meta Information is cut short")
+
+    def object(self, parse: Parse) -> FoundFile:
+        """:raises ValueError: the File Meta Information is broken, or another object's."""
+        announcement = announced(self._fs.read(self._file, COUNTED_FROM, self._start - COUNTED_FROM))
+        size = self._status.st_size - self._start
+        parsed = parse(self._read, size, announcement.transfer_syntax_uid)
+        for name, meta, found in (
+            ("SOP Class UID", announcement.sop_class_uid, parsed.instance.sop_class_uid),
+            ("SOP Instance UID", announcement.sop_instance_uid, parsed.instance.sop_instance_uid),
+        ):
+            if found != meta:
+                raise ValueError(f"{name} of the Data Set is not the File Meta Information's")
+        stored = StoredObject(
+            study=parsed.study,
+            series=parsed.series,
+            instance=parsed.instance,
+            file=StoredFile(
+                path=self._path,
+                size=self._status.st_size,
+                data_set_size=size,
+                sha256=self._sha256(size),
+                transfer_syntax_uid=announcement.transfer_syntax_uid,
+                received_at=_EPOCH + datetime.timedelta(microseconds=self._status.st_mtime_ns // 1000),
+                provenance=announcement.provenance,
+            ),
+            fault=parsed.fault,
+        )
+        return FoundFile(stored, self._status.st_ctime)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        """The Data Set's bytes."""
+        return self._fs.read(self._file, self._start + offset, length)
+
+    def _sha256(self, size: int) -> str:
+        digest = hashlib.sha256()
+        for offset in range(0, size, BLOCK):
+            digest.update(self._read(offset, BLOCK))
+        return digest.hexdigest()

@@ -1,0 +1,67 @@
+"""How far a long command has come, on standard error: a bar on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn, TextIO
+
+from tqdm import tqdm
+
+#: Seconds from one line to the next.
+INTERVAL = 10.0
+
+_LINE = "{n_fmt} of {total_fmt} files, {rate_noinv_fmt}, {remaining} left"
+_BAR = "{percentage:3.0f}% {bar} " + _LINE
+
+
+tqdm.monitor_interval = 0  # no thread beside ours: each step is shown, or the next is
+
+
+class Progress:
+    """
+    :param seconds: a clock.
+    """
+
+    def __init__(self, total: int, *, seconds: Callable[[], float], stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._seconds = seconds
+        self._began = self._said = seconds()
+        self._total = total
+        self._done = 0
+        self._bar: tqdm[NoReturn] | None = None
+        if _is_terminal(self._stream):
+            self._bar = tqdm(
+                total=total, file=self._stream, bar_format=_BAR, unit=" files", miniters=1, dynamic_ncols=True
+            )
+
+    def advance(self) -> None:
+        """One more file is done."""
+        self._done += 1
+        if self._bar is not None:
+            self._bar.update()
+        elif self._seconds() - self._said >= INTERVAL:
+            self._said = self._seconds()
+            self.say(
+                tqdm.format_meter(
+                    self._done, self._total, self._said - self._began, bar_format=_LINE, unit=" files"
+                )
+            )
+
+    def say(self, line: str) -> None:
+        """A line that stays, above the bar."""
+        if self._bar is not None:
+            self._bar.clear()
+        print(line, file=self._stream, flush=True)
+        if self._bar is not None:
+            self._bar.refresh()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """Whether it is one that a bar fits on; some have no width."""
+    return stream.isatty() and os.get_terminal_size(stream.fileno()).columns > 0
