@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from .objects import CT, data_set, new_uid
-from .server import CONFIGURATION, STORAGE, until
+from .server import CONFIGURATION, STORAGE, Server, until
 from .wire import (
     ASSOCIATE_AC,
     ASSOCIATE_RJ,
@@ -132,20 +132,26 @@ def rejected(server, *contexts):
 
 
 @pytest.fixture
-def servers(configured, start, tmp_path):
+def servers(configured, tmp_path):
     """Two that share the database and the storage directory, and begin with it at once."""
     shared = configured.replace("[storage]\n", f'[storage]\ndirectory = "{tmp_path / STORAGE}"\n')
     directories = [tmp_path / name for name in ("one", "two")]
     for directory in directories:
         directory.mkdir()
     with ThreadPoolExecutor() as pool:
-        servers = [*pool.map(lambda directory: start(shared, directory=directory), directories)]
-    until(lambda: all(server.takes_objects for server in servers), "the database is found")
-    yield servers
-    for server in servers:
-        server.ask_to_stop()
-    for server in servers:
-        server.process.wait()
+        servers = [*pool.map(lambda directory: Server(directory, shared), directories)]
+    try:
+        until(lambda: all(server.takes_objects for server in servers), "the database is found")
+        yield servers
+        for server in servers:
+            server.ask_to_stop()
+        for server in servers:
+            server.process.wait()
+        for server in servers:
+            server.stopped()
+    finally:
+        for server in servers:
+            server.discard()
 
 
 def test_first_objects_of_one_new_study_from_many_associations_of_two_servers(servers, postgresql, database):
