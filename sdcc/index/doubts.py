@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -133,14 +134,20 @@ class _Files:
         os.fsync(self._own[1])
 
     def take_over(self) -> list[Doubt]:
+        """All of it anew where a file cannot be read: its doubts may not be forgotten."""
+        taken: dict[Path, int] = {}
         found: list[Doubt] = []
-        for path in sorted(self._directory.glob(f"*{SUFFIX}")):
-            if path in self._taken_over or (self._own is not None and path == self._own[0]):
-                continue
-            file = _lock(path, os.O_RDWR)
-            if file is not None:
-                self._taken_over[path] = file
-                found += _doubts(file)
+        with ExitStack() as on_error:
+            for path in sorted(self._directory.glob(f"*{SUFFIX}")):
+                if path in self._taken_over or (self._own is not None and path == self._own[0]):
+                    continue
+                file = _lock(path, os.O_RDWR)
+                if file is not None:
+                    on_error.callback(os.close, file)
+                    taken[path] = file
+                    found += _doubts(file)
+            on_error.pop_all()
+        self._taken_over |= taken
         return found
 
     def clear(self) -> None:
@@ -180,6 +187,9 @@ def _lock(path: Path, flags: int) -> int | None:
     except BlockingIOError:
         os.close(file)
         return None
+    except BaseException:
+        os.close(file)
+        raise
     if os.fstat(file).st_nlink == 0:
         os.close(file)
         return None

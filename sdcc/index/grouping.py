@@ -57,6 +57,8 @@ class GroupCommit:
     :param commit: never called again before its last call has ended.
     :param timeout: seconds from :meth:`submit` to an answer.
     :param doubt: awaited before an object is answered with an unknown outcome.
+    :param unsettled: called between two commits, when one has failed for an object that an interrupted
+        one may have committed: it is to be settled before the next.
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class GroupCommit:
         timeout: float,
         maximum: int = MAXIMUM_GROUP,
         doubt: Doubt = _no_note,
+        unsettled: Callable[[], None] = lambda: None,
     ) -> None:
         self._commit = commit
+        self._unsettled = unsettled
         self._doubt = doubt
         self._clock = clock
         self._timeout = timeout
@@ -146,8 +150,22 @@ class GroupCommit:
         except Exception as fault:  # The boundary: every caller is to see it, and the queue to live on.
             results = [fault] * len(group)
         self._overdue = False
+        is_settled = True
         for entry, result in zip(group, results, strict=True):
-            _deliver(entry, result)
+            if entry.is_doubtful and not isinstance(result, Registered | OutcomeUnknown):
+                is_settled = False
+                self._leave_in_doubt(entry, str(result))
+            else:
+                _deliver(entry, result)
+        if not is_settled:
+            self._unsettled()
+
+    def _leave_in_doubt(self, entry: _Entry, reason: str) -> None:
+        """That this commit failed says nothing of the one before, which was interrupted."""
+        if entry.settled is None:
+            entry.timer.cancel()
+            entry.settled = Deferred()
+            Deferred.fromCoroutine(self._answer_unknown(entry, entry.settled, reason))
 
     def _put_back(self, group: Sequence[_Entry]) -> None:
         self._overdue = False

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator, Mapping
 
 DEFAULT_PORT = "5432"
-_QUOTED = re.compile(r'"[^"]*"')
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 
 
 def hosts(parameters: Mapping[str, str], environment: Mapping[str, str]) -> list[tuple[str, str]]:

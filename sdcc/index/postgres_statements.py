@@ -83,6 +83,9 @@ async def register(session: Session, group: Sequence[StoredObject]) -> list[Regi
     except Refused:
         await session.run("ROLLBACK")
         raise
+    except BaseException:
+        session.close()  # or what comes next would be part of this transaction
+        raise
     return answers(gives_way, registered)
 
 

@@ -74,7 +74,9 @@ class Writer:
         self._remove = remove
         self._clock = clock
         self._timeout = timeout
-        self._queue = GroupCommit(self._commit, clock=clock, timeout=timeout, doubt=self._take_note)
+        self._queue = GroupCommit(
+            self._commit, clock=clock, timeout=timeout, doubt=self._take_note, unsettled=self._settle_anew
+        )
         self._session: Session | None = None
         self._doubts: dict[Doubt, Settled | None] = {}
         self._tasks: set[Deferred[Any]] = set()
@@ -145,6 +147,10 @@ class Writer:
         if refusal.is_of_database:
             self._lose(refusal)
         return [OutOfResources(reason(refusal)) for _ in group]
+
+    def _settle_anew(self) -> None:
+        """Doubts are settled first thing on a session, so there must be another."""
+        self._lose(Lost("an interrupted registration failed when it was repeated"))
 
     # --- the session ---
 

@@ -190,6 +190,38 @@ def test_an_interrupted_commit_goes_again_on_the_next_session(bench: Bench) -> N
     assert not [*bench.directory.iterdir()]
 
 
+@pytest.mark.parametrize("expired", [False, True], ids=["in time", "after its time"])
+@pytest.mark.parametrize("code", ["55P03", "53100", "22021", "SDCC1"])
+@pytest.mark.parametrize(("row", "removed"), [(("1", True, None), []), (("1", False, None), ["1"])])
+def test_a_commit_that_fails_says_nothing_of_the_interrupted_one_before(
+    *, bench: Bench, code: str, expired: bool, row: Any, removed: list[str]
+) -> None:
+    """That one may have been committed, and its reply lost: the file stays until that is settled."""
+    first, second, third = Session(), Session(), Session()
+    bench.next = first
+    bench.writer.start()
+    registered = bench.submit("1")
+    bench.lose(first, second)
+    bench.advance(0.2)
+    if expired:
+        bench.advance(TIMEOUT)
+    bench.next = third
+    second.executed[0][1].errback(Refused(code, "canceling statement"))
+    assert type(registered.outcome) is OutcomeUnknown
+    assert [*bench.directory.iterdir()], "it is written down"
+    assert bench.removed == []
+    bench.advance(0.2)
+    settling, rows = third.executed[0]
+    assert "sdcc_settle" in settling
+    assert '"path":"1"' in settling
+    rows.callback([row])
+    assert bench.removed == removed
+    assert not [*bench.directory.iterdir()]
+    again = bench.submit("2")
+    third.executed[1][1].callback([])
+    assert again.outcome == Registered(None)
+
+
 def test_who_was_never_sent_waits_and_is_refused_for_certain(bench: Bench) -> None:
     bench.writer.start()
     bench.next = REFUSED
