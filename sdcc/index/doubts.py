@@ -21,6 +21,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from sdcc.index.disk import sync_directory
 from sdcc.interfaces import RunInThread
 
 SUFFIX = ".jsonl"
@@ -121,7 +122,7 @@ class _Files:
 
     def prepare(self) -> None:
         self._directory.mkdir(exist_ok=True)
-        _sync_directory(self._directory.parent)
+        sync_directory(self._directory.parent)
 
     def append(self, doubts: Iterable[Doubt]) -> None:
         if self._own is None:
@@ -172,7 +173,7 @@ class _Files:
             path = self._directory / f"{self._new_name()}{SUFFIX}"
             # Between its creation and its locking, another may take it for a dead process's.
             if (file := _lock(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)) is not None:
-                _sync_directory(self._directory)
+                sync_directory(self._directory)
                 return path, file
 
 
@@ -204,11 +205,3 @@ def _doubts(file: int) -> Iterator[Doubt]:
                 yield Doubt(**json.loads(line))
             except (ValueError, TypeError):
                 continue
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
+from sdcc.index.disk import sync_directory
+
 #: In the file's header, where `file` and our own checks find it: "SDCC".
 APPLICATION_ID = 0x53444343
 #: The group may read, as it may the objects; the umask may take that away. SQLite gives its other files
@@ -61,7 +63,7 @@ def prepare(path: Path, lock_timeout: float, scripts: Sequence[str] = SCRIPTS) -
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {len(scripts)}")
         _keep_log(connection, lock_timeout)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def open_writer(path: Path, lock_timeout: float) -> sqlite3.Connection:
@@ -186,7 +188,7 @@ def _make_directory(directory: Path) -> None:
     try:
         for path in reversed(missing):
             path.mkdir(DIRECTORY_MODE, exist_ok=True)
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
     except OSError as error:
         raise OSError(
             f"{directory}: cannot be created ({error.strerror}); create it for SDCC's user, or name another "
@@ -198,14 +200,6 @@ def _create(path: Path) -> None:
     """Create an empty file, for SQLite to make a database of; nothing where there is one."""
     with contextlib.suppress(OSError):  # SQLite will say what is wrong
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE))
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 #: SQLite's result codes, extended or primary: what is raised, and what an administrator is told.

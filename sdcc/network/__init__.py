@@ -1,0 +1,1 @@
+"""The Twisted shell: the only code that sees a transport."""

@@ -67,13 +67,13 @@ def test_missing_directories_are_made_and_every_new_entry_is_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
-    really = sqlite_file._sync_directory
+    really = sqlite_file.sync_directory
 
     def sync(directory: Path) -> None:
         really(directory)
         synced.append(directory)
 
-    monkeypatch.setattr(sqlite_file, "_sync_directory", sync)
+    monkeypatch.setattr(sqlite_file, "sync_directory", sync)
     prepare(tmp_path / "a" / "b" / "index.db", WAIT)
     assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
 
