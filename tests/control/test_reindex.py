@@ -553,7 +553,15 @@ def test_ctrl_c_ends_it_in_order_even_while_it_waits(
 ) -> None:
     receive("1.2.3")
     with subprocess.Popen(
-        [*SDCCCTL, "--config", configured("[index]\ntimeout = 3600\n"), "reindex"],
+        # who runs the tests in the background may have had the signal ignored
+        [
+            "env",
+            "--default-signal=INT",
+            *SDCCCTL,
+            "--config",
+            configured("[index]\ntimeout = 3600\n"),
+            "reindex",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -561,7 +569,10 @@ def test_ctrl_c_ends_it_in_order_even_while_it_waits(
         assert process.stderr is not None
         first, second = process.stderr.readline(), process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        try:
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert first == "counting the files\n"
     assert re.match("waiting for 5[34][0-9][0-9] s: ", second)
     assert out == "registered 0, already registered 0, older versions 0, faulty 0\n"
