@@ -11,8 +11,9 @@ import datetime
 import resource
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -26,13 +27,14 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 
 from sdcc import __version__
-from sdcc.archive.filesystem import FileSystem
+from sdcc.archive.filesystem import FileSystem, IFileSystem
+from sdcc.archive.incoming import host_and_pid
 from sdcc.archive.objects import ObjectStore
 from sdcc.config import Configuration, Local
 from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
-from sdcc.interfaces import RunInThread
+from sdcc.interfaces import IIndex, RunInThread
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.limits import AssociationLimits, WaitingBytes
@@ -41,6 +43,8 @@ from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
 from sdcc.threads import LooseThreads, Threads
+
+T = TypeVar("T")
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc")
@@ -98,31 +102,84 @@ def index_of(
     )
 
 
+class WorkerThreads(Protocol):
+    """What is used of :class:`~sdcc.threads.Threads`."""
+
+    def run(self, call: Callable[..., T], /, *arguments: object) -> Awaitable[T]: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> Deferred[None] | None: ...
+
+
+class IndexOf(Protocol):
+    """:func:`index_of`, or what takes its place."""
+
+    def __call__(
+        self,
+        configuration: Configuration,
+        reactor: IndexReactor,
+        *,
+        run_in_thread: RunInThread,
+        read_in_thread: RunInThread,
+        lookup_in_thread: RunInThread,
+        remove: Callable[[str], Awaitable[None]],
+    ) -> IIndex: ...
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _new_token() -> str:
+    return secrets.token_hex(TOKEN_LENGTH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """All that the server touches of the world, but for the reactor: what it is made of by default is real.
+
+    With a simulated one, and a simulated reactor, the whole server runs in one thread.
+    """
+
+    filesystem: IFileSystem = field(default_factory=FileSystem)
+    #: Of a reactor, a name, and how many threads there are at most.
+    threads: Callable[[Reactor, str, int], WorkerThreads] = Threads
+    #: The time, aware, UTC.
+    now: Callable[[], datetime.datetime] = _now
+    #: Gives letters and digits that it never gave before, nor ever will.
+    new_token: Callable[[], str] = _new_token
+    #: Tells the administrator whose folder in `incoming` it is.
+    process: Callable[[], str] = host_and_pid
+    index_of: IndexOf = index_of
+
+
 class SDCC(Service):
     """The server, as a Twisted service."""
 
-    def __init__(self, configuration: Configuration, reactor: Reactor) -> None:
+    def __init__(self, configuration: Configuration, reactor: Reactor, world: World = World()) -> None:
         self._configuration = configuration
         self._reactor = reactor
         self._ports: list[IListeningPort] = []
         self._is_stopping = False
-        self._storage_threads = Threads(reactor, "storage", configuration.storage.threads)
-        self._index_threads = Threads(reactor, "index", 1)
-        self._reading_threads = Threads(reactor, "reading", 2)
+        self._storage_threads = world.threads(reactor, "storage", configuration.storage.threads)
+        self._index_threads = world.threads(reactor, "index", 1)
+        self._reading_threads = world.threads(reactor, "reading", 2)
         self._threads = (self._storage_threads, self._index_threads, self._reading_threads)
         #: A resolver may hang for long.
         self._lookup_threads = LooseThreads(reactor, "lookup")
         self._objects = ObjectStore(
             configuration.storage.directory,
-            filesystem=FileSystem(),
+            filesystem=world.filesystem,
             run_in_thread=self._storage_threads.run,
             clock=reactor,
             minimum_free=configuration.storage.minimum_free,
             maximum_object_size=configuration.storage.maximum_object_size,
-            new_token=partial(secrets.token_hex, TOKEN_LENGTH),
-            now=partial(datetime.datetime.now, datetime.UTC),
+            new_token=world.new_token,
+            now=world.now,
+            process=world.process,
         )
-        self._index = index_of(
+        self._index = world.index_of(
             configuration,
             reactor,
             run_in_thread=self._index_threads.run,
