@@ -187,7 +187,8 @@ class SDCC(Service):
             lookup_in_thread=self._lookup_threads.run,
             remove=self._objects.remove,
         )
-        self._storage = StorageProvider(self._objects, self._index)
+        self._waiting = WaitingBytes()
+        self._storage = StorageProvider(self._objects, self._index, lambda: self._waiting.refusal)
         self._server = self._association_server()
 
     def _association_server(self) -> AssociationServer:
@@ -196,7 +197,7 @@ class SDCC(Service):
         sop_classes = configuration.sop_classes
         circumstances = Circumstances(
             is_stopping=lambda: self._is_stopping,
-            storage_refusal=lambda: self._objects.refusal or self._index.refusal,
+            storage_refusal=lambda: self._storage.refusal,
         )
         return AssociationServer(
             acceptor=Acceptor(
@@ -205,7 +206,7 @@ class SDCC(Service):
             registry=Registry(sop_classes, (VerificationProvider(), self._storage)),
             sop_classes=sop_classes,
             limits=limits,
-            waiting=WaitingBytes(),
+            waiting=self._waiting,
             settings=configuration.association,
             clock=reactor,
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),

@@ -239,6 +239,7 @@ class Exchange:
     # --- performing ---
 
     def _complete(self, current: Performance) -> None:
+        self._account.begin_operation()
         completion = ensureDeferred(self._perform(current)).addErrback(self._program_fault)
         if not completion.called:
             self._completion = completion
@@ -249,6 +250,7 @@ class Exchange:
         except Exception:  # the boundary: a fault of the program costs this operation alone
             self._log.failure("{request} failed", request=type(current.request).__name__)
             outcome = Outcome(status=Status.PROCESSING_FAILURE, comment="fault of the program, see the log")
+        self._account.end_operation()
         self._current = self._completion = None
         answered = not self._is_over and self._answer(current, outcome)
         seconds = self._clock.seconds() - current.started

@@ -18,6 +18,8 @@ WAITING_BYTES_OF_ALL = 128 * 1024 * 1024
 #: An association of which no more than this waits is never held: what performs its operation may
 #: itself be waiting for more before it writes any, and both would wait for ever.
 SPARED_BYTES = 512 * 1024
+#: What an operation that is being performed costs beyond its bytes.
+OPERATION_COST = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,14 @@ class Account:
             self.is_held = True
             self._pause()
 
+    def begin_operation(self) -> None:
+        """A request is whole and being performed; to be followed by :meth:`end_operation`, also where the
+        association ends before."""
+        self._waiting.operations += 1
+
+    def end_operation(self) -> None:
+        self._waiting.operations -= 1
+
     def remove(self, count: int) -> None:
         self.bytes -= count
         self._waiting.total -= count
@@ -106,7 +116,9 @@ class WaitingBytes:
     """Bytes of all associations that wait in memory to be written.
 
     An association that waits for more than its own limit, or adds to a total over the common
-    one, is held until both have fallen to half, or to what is spared.
+    one, is held until both have fallen to half, or to what is spared. What is spared, and what is performed
+    for peers that have left, could still add up while the disk stands still: at twice the common limit
+    nothing new is stored.
     """
 
     def __init__(
@@ -119,7 +131,16 @@ class WaitingBytes:
         self._of_all = of_all
         self._spared = spared
         self.total = 0
+        #: How many operations are being performed, those of associations that have ended included.
+        self.operations = 0
         self.held: list[Account] = []
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing more can be stored at present."""
+        if self.total + self.operations * OPERATION_COST > 2 * self._of_all:
+            return "too much waits to be written"
+        return None
 
     def is_too_much(self, account: Account) -> bool:
         return account.bytes > self._of_one or (self.total > self._of_all and account.bytes > self._spared)

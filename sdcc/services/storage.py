@@ -46,25 +46,36 @@ STATUSES: tuple[tuple[type[NotStored], Status], ...] = (
 
 @implementer(IServiceProvider)
 class StorageProvider:
-    """C-STORE."""
+    """C-STORE.
+
+    :param congestion: why no more can be taken into memory at present; None: it can.
+    """
 
     service = STORAGE_SERVICE
     command_fields = frozenset({CommandField.C_STORE_RQ})
 
     _log = Logger()
 
-    def __init__(self, objects: IObjectStore, index: IIndex) -> None:
+    def __init__(
+        self, objects: IObjectStore, index: IIndex, congestion: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._objects = objects
         self._index = index
+        self._congestion = congestion
         self._removals: set[Deferred[None]] = set()
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing can be stored at present; None: it can."""
+        refusal: str | None = self._objects.refusal or self._index.refusal or self._congestion()
+        return refusal
 
     def begin(self, request: StoreRequest, transfer_syntax_uid: str, session: Session) -> IOperation:
         if not request.has_data_set:
             return Decided(
                 Status.CANNOT_UNDERSTAND, "C-STORE-RQ without a Data Set", on_written=session.on_written
             )
-        refusal: str | None = self._objects.refusal or self._index.refusal
-        if refusal is not None:
+        if (refusal := self.refusal) is not None:
             return Decided(Status.OUT_OF_RESOURCES, error_comment(refusal), on_written=session.on_written)
         announcement = Announcement(
             sop_class_uid=request.affected_sop_class_uid,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sdcc.config import Local, Remote
-from sdcc.network.limits import Account, AssociationLimits, WaitingBytes
+from sdcc.network.limits import OPERATION_COST, Account, AssociationLimits, WaitingBytes
 
 LOCAL = Local(ae_title="SDCC", max_associations=2)
 OTHER = Local(ae_title="OTHER", max_associations=9)
@@ -82,3 +82,28 @@ def test_an_association_with_little_waiting_is_never_held_for_the_others() -> No
     assert calls == ["pause 0"]
     accounts[0].remove(1)
     assert calls == ["pause 0", "resume 0"]
+
+
+def test_at_twice_the_common_limit_nothing_new_is_stored() -> None:
+    """Who has little waiting is never held, and what is performed for those who left is still there."""
+    waiting = WaitingBytes(of_one=1000, of_all=100, spared=50)
+    accounts = [account(waiting, [], str(number)) for number in range(5)]
+    for one in accounts[:4]:
+        one.add(50)
+    assert waiting.refusal is None
+    accounts[4].add(1)
+    assert waiting.refusal == "too much waits to be written"
+    accounts[0].remove(50)
+    assert waiting.refusal is None
+
+
+def test_operations_count_however_small_they_are() -> None:
+    waiting = WaitingBytes(of_all=2 * OPERATION_COST)
+    one = account(waiting, [], "one")
+    for _ in range(4):
+        one.begin_operation()
+    assert waiting.refusal is None
+    one.begin_operation()
+    assert waiting.refusal is not None
+    one.end_operation()
+    assert waiting.refusal is None

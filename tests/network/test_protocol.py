@@ -382,6 +382,18 @@ def test_a_peer_ahead_of_the_disk_is_paused(new_world: Any, build: SimpleNamespa
     assert not peer.is_paused
 
 
+def test_what_is_performed_for_a_peer_that_has_left_still_counts(world: Any, build: SimpleNamespace) -> None:
+    """Or who comes and goes would fill the memory while the disk stands still."""
+    for _ in range(3):
+        peer = world.peer().associate()
+        peer.send(build.store())
+        peer.lose()
+    assert (world.limits.total, world.waiting.operations) == (0, 3)
+    for operation in world.storage.operations:
+        operation.done.callback(SUCCESS)
+    assert world.waiting.operations == 0
+
+
 def test_requests_ahead_of_the_answers_are_paused(world: Any, build: SimpleNamespace) -> None:
     peer = world.peer().associate()
     peer.send(build.store())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -39,7 +40,8 @@ class Scene:
         self.objects = objects
         self.index = index
         self.session = session
-        self.provider = StorageProvider(objects, index)
+        self.congestion = SimpleNamespace(refusal=None)
+        self.provider = StorageProvider(objects, index, lambda: self.congestion.refusal)
 
     def store(self, request=REQUEST):
         """A C-STORE with its Data Set given, ready to be completed."""
@@ -234,7 +236,7 @@ def test_after_a_fault_of_the_index_the_file_stays_if_nobody_knows(scene, result
 # --- before and instead of a reception -----------------------------------------------------
 
 
-@pytest.mark.parametrize("refuser", ["objects", "index"])
+@pytest.mark.parametrize("refuser", ["objects", "index", "congestion"])
 def test_what_cannot_be_kept_now_is_swallowed_and_refused(refuser, scene, written, result_of):
     getattr(scene, refuser).refusal = "free space is under minimum_free\xa0= 1 GiB"
     assert result_of(scene.store().complete()) == Outcome(
