@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from sdcc.index.disk import sync_directory
@@ -59,6 +59,8 @@ class Journal:
         self._open: set[Doubt] = set()
         self._waiting: list[tuple[Doubt, Deferred[None]]] = []
         self._is_writing = False
+        #: Held while it is not known which files hold open doubts.
+        self._taking_over = DeferredLock()
 
     def prepare(self) -> None:
         """Make the directory, durably. Blocks; raises OSError."""
@@ -84,8 +86,9 @@ class Journal:
 
         :raises OSError: the directory cannot be read.
         """
-        found = await self._run_in_thread(self._files.take_over)
-        self._open.update(found)
+        async with self._taking_over:
+            found = await self._run_in_thread(self._files.take_over)
+            self._open.update(found)
         return found
 
     async def close(self) -> None:
@@ -107,8 +110,9 @@ class Journal:
         await self._clear()
 
     async def _clear(self) -> None:
-        if not self._open:
-            await self._run_in_thread(self._files.clear)
+        async with self._taking_over:
+            if not self._open:
+                await self._run_in_thread(self._files.clear)
 
 
 class _Files:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import execute
+from twisted.internet.defer import Deferred, execute
 
 from sdcc.index import doubts
 from sdcc.index.doubts import Doubt, Journal
@@ -106,6 +106,36 @@ def test_what_was_taken_over_is_given_once(bench: Bench) -> None:
     assert bench.run(second.take_over()) == [A]
     assert bench.run(second.take_over()) == []
     assert bench.run(third.take_over()) == []
+
+
+def test_what_is_being_taken_over_outlives_the_last_strike(bench: Bench) -> None:
+    """The thread has read the dead one's file, which the reactor's thread does not know yet."""
+    dead = bench.journal()
+    bench.run(dead.note(A))
+    die(dead)
+    undelivered: list[Deferred[None]] = []
+
+    def run_in_thread(call: Any, *arguments: Any) -> Any:
+        done = execute(call, *arguments)
+        gate: Deferred[None] = Deferred()
+        undelivered.append(gate)
+        return gate.addCallback(lambda _: done)
+
+    def deliver() -> None:
+        while undelivered:
+            undelivered.pop(0).callback(None)
+
+    journal = bench.journal(run_in_thread=run_in_thread)
+    noting = Deferred.fromCoroutine(journal.note(B))
+    deliver()
+    assert noting.called
+    taking_over = Deferred.fromCoroutine(journal.take_over())
+    striking = Deferred.fromCoroutine(journal.strike(B))
+    deliver()
+    assert striking.called
+    assert taking_over.result == [A]
+    die(journal)
+    assert set(bench.run(bench.journal().take_over())) >= {A}
 
 
 @pytest.mark.parametrize("end", ["close", "die"])
