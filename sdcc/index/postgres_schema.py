@@ -31,8 +31,10 @@ _CREATE = """
     INSERT INTO sdcc_schema VALUES (0)
 """
 _BEGIN = "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('sdcc_schema', 0))"
-#: Executed even where it changes nothing: it shows that the database can be written.
 _SET_VERSION = "UPDATE sdcc_schema SET version = %s"
+#: It changes nothing, and shows that the database can be written. Not to the version that was read: a newer
+#: program may have upgraded it since.
+_TOUCH_VERSION = "UPDATE sdcc_schema SET version = version"
 
 
 async def prepare(session: Session, scripts: Sequence[str] = SCRIPTS) -> None:
@@ -54,7 +56,7 @@ async def prepare(session: Session, scripts: Sequence[str] = SCRIPTS) -> None:
         await session.run(_SET_VERSION, len(scripts))
         await session.run("COMMIT")
     else:
-        await session.run(_SET_VERSION, len(scripts))
+        await session.run(_TOUCH_VERSION)
 
 
 async def check(session: Session) -> None:

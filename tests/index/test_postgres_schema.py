@@ -98,6 +98,22 @@ def test_an_older_database_is_upgraded_in_place_by_several_at_once(bench: Bench)
     assert bench.select("SELECT study_instance_uid, note FROM study") == [("1.2", None)]
 
 
+def test_an_upgrade_by_a_newer_program_is_not_taken_back(bench: Bench) -> None:
+    """One that comes between the look at the version and the trial whether the database can be written."""
+    bench.prepare()
+    session = bench.session()
+
+    class Overtaken:
+        async def run(self, statement: str, *parameters: object) -> Any:
+            rows = await session.run(statement, *parameters)
+            if statement.lstrip().startswith("SELECT version"):
+                await prepare(session, NEWER)
+            return rows
+
+    bench.run(prepare(Overtaken()))  # type: ignore[arg-type]
+    assert bench.select("SELECT version FROM sdcc_schema") == [(len(NEWER),)]
+
+
 def test_an_upgrade_that_fails_changes_nothing(bench: Bench) -> None:
     bench.prepare()
     with pytest.raises(Refused, match='relation "nowhere" does not exist'):
