@@ -1,6 +1,6 @@
 """kill -9 at any instant under load loses nothing that was acknowledged, and shows no half object.
 
-SDCC_KILLS sets how many kills each test does; the seed of a run is printed, and SDCC_SEED repeats its choices.
+SDCC_KILLS sets how many kills each test does. The seed of a run is printed; SDCC_SEED repeats its choices.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LIFE, START = 0.4, 0.5
 
 
 class Archive:
-    """What is found of an archive after each kill. A file that was found whole once is never written again."""
+    """What is found of an archive after each kill. A file once found whole is never written again."""
 
     def __init__(self, server, history):
         self._server = server
