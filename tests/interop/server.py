@@ -146,10 +146,11 @@ class Server:
             return {self.storage / path: sha256 for path, sha256 in cursor.fetchall()}
 
     def _database(self):
-        settings = tomllib.loads(self.configuration.read_text()).get("index", {})
-        if "url" in settings:
-            return psycopg2.connect(settings["url"])
-        return sqlite3.connect(f"file:{self.storage / 'index.sqlite'}?mode=ro", uri=True)
+        url = tomllib.loads(self.configuration.read_text()).get("index", {}).get("url", "")
+        if url.startswith("postgresql:"):
+            return psycopg2.connect(url)
+        path = url.removeprefix("sqlite://") or self.storage / "index.sqlite"
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
     # --- what it costs ---
 
