@@ -8,6 +8,8 @@ from ..interop.server import until
 from ..interop.wire import ERROR_COMMENT, STATUS
 
 SUCCESS, OUT_OF_RESOURCES = 0x0000, 0xA700
+#: Beside the storage directory.
+INDEX_ELSEWHERE = '[index]\nurl = "sqlite:///index.sqlite"\n'
 #: Bytes of pixels that take several writes.
 LARGE = 600_000
 

@@ -7,17 +7,17 @@ import shutil
 import pytest
 
 from ..interop.halves import CONTEXTS
+from ..interop.objects import new_uid
 from ..interop.server import CONFIGURATION
-from .service import Witness, is_stored, refuses, serves
+from .service import INDEX_ELSEWHERE, Witness, is_stored, refuses, serves
 
 GONE = "disk: No such file or directory"
 READ_ONLY = "disk: Read-only file system"
 
 
 @pytest.fixture
-def server(mounts, start, tmp_path):
-    """Its index is elsewhere."""
-    return start(f'[index]\nurl = "sqlite://{tmp_path}/index.sqlite"\n{CONFIGURATION}')
+def server(mounts, start):
+    return start(INDEX_ELSEWHERE + CONFIGURATION)
 
 
 @pytest.fixture
@@ -57,34 +57,33 @@ def test_a_part_of_the_archive_is_away_for_a_while(server, peer, witness, part):
     serves(peer, witness)
 
 
-@pytest.mark.parametrize("part", ["", "incoming", "objects"])
-def test_an_empty_directory_stands_in_the_place_of_a_part(server, peer, witness, part):
+def test_an_empty_directory_stands_in_the_place_of_the_archive(server, peer, witness):
     """As where a file system is not mounted, but its mount point is there."""
-    directory = server.storage / part
     away = server.directory / "away"
-    directory.rename(away)
-    directory.mkdir()
-    if part == "":
-        files, witness.files = witness.files, set()
-        refuses(server, peer, witness, GONE)
-        witness.files = files
-    else:
-        assert is_stored(peer), "it is filled anew"
-        for path in directory.iterdir():
-            shutil.move(path, away)
-    shutil.rmtree(directory)
-    away.rename(directory)
+    server.storage.rename(away)
+    server.storage.mkdir()
+    files, witness.files = witness.files, set()
+    refuses(server, peer, witness, GONE)
+    witness.files = files
+    assert server.objects() == set()
+    shutil.rmtree(server.storage)
+    away.rename(server.storage)
     serves(peer, witness)
 
 
-def test_a_day_is_removed(server, peer, witness):
-    """Its objects are lost, by whoever has removed it; the next ones are not."""
-    lost = server.objects()
-    for day in (server.storage / "objects").glob("*/*/*"):
-        shutil.rmtree(day)
-    assert is_stored(peer)
+@pytest.mark.parametrize("depth", range(6))
+def test_directories_that_were_known_are_made_anew(server, peer, witness, depth):
+    """What else was in them is lost to whoever removed it; here it is put back, for the last look."""
+    study = new_uid()
+    assert is_stored(peer, study=study)
+    objects, away = server.storage / "objects", server.directory / "away"
+    for directory in [*objects.glob("/".join("*" * depth))] if depth else [objects]:
+        shutil.copytree(directory, away / directory.relative_to(objects))
+        shutil.rmtree(directory)
+    objects.mkdir(exist_ok=True)
+    assert is_stored(peer, study=study)
     serves(peer, witness)
-    assert server.registered().keys() == lost | server.objects()
+    shutil.copytree(away, objects, dirs_exist_ok=True)
 
 
 def test_the_folder_of_the_process_is_removed(server, peer, connect):

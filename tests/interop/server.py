@@ -149,7 +149,7 @@ class Server:
         url = tomllib.loads(self.configuration.read_text()).get("index", {}).get("url", "")
         if url.startswith("postgresql:"):
             return psycopg2.connect(url)
-        path = url.removeprefix("sqlite://") or self.storage / "index.sqlite"
+        path = self.directory / url.removeprefix("sqlite:///") if url else self.storage / "index.sqlite"
         return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
     # --- what it costs ---

@@ -1,0 +1,57 @@
+"""A disk or database does not answer for a while: memory stays bounded, others are served, nothing fails."""
+
+from __future__ import annotations
+
+from ..interop.server import CONFIGURATION, until
+from ..interop.wire import IMPLICIT, VERIFICATION, Peer
+from .crowd import Crowd
+from .injection import Injection
+
+MIB = 1 << 20
+ASSOCIATIONS, SIZE = 60, 8 * MIB
+#: What may wait in memory to be written, in all, and what each association may have waiting beyond that.
+WAITING, SPARED = 128 * MIB, MIB // 2
+#: For all else: threads, associations, what is being read.
+CONSTANT = 16 * MIB
+
+
+def echoes(server):
+    """C-ECHO on an association of its own."""
+    with Peer(server.address) as peer:
+        peer.associate((3, VERIFICATION, IMPLICIT))
+        status = peer.echo(3)
+        peer.release()
+        return status == 0
+
+
+def test_a_disk_that_hangs(start, strace):
+    server = start()
+    assert echoes(server)
+    server.forget_peak_rss()
+    before = server.rss()
+    hanging = Injection(strace, server, "writev,fsync:delay_enter=3600s")
+    try:
+        crowd = Crowd(server, ASSOCIATIONS, SIZE)
+        crowd.wait_until_held()
+        assert crowd.finished < ASSOCIATIONS
+        assert echoes(server)
+        assert crowd.statuses == []
+    finally:
+        hanging.end()
+    crowd.end()
+    assert crowd.statuses == [0] * ASSOCIATIONS
+    grown = server.peak_rss() - before
+    assert grown < WAITING + ASSOCIATIONS * SPARED + CONSTANT, f"{grown / MIB:.0f} MiB"
+
+
+def test_a_database_that_hangs(engine, start):
+    server = start(engine.configuration + CONFIGURATION)
+    until(lambda: server.takes_objects, "objects are taken")
+    with engine.held(server):
+        crowd = Crowd(server, ASSOCIATIONS, 1000)
+        until(lambda: len(server.objects()) == ASSOCIATIONS, "all but the index is done")
+        assert echoes(server)
+        assert crowd.statuses == []
+    crowd.end()
+    assert crowd.statuses == [0] * ASSOCIATIONS
+    assert len(server.registered()) == ASSOCIATIONS
