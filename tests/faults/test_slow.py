@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..interop.halves import CONTEXTS, begin
+from ..interop.objects import new_uid
 from ..interop.server import CONFIGURATION, until
 from ..interop.wire import IMPLICIT, VERIFICATION, Peer
 from .crowd import Crowd
@@ -11,6 +13,8 @@ MIB = 1 << 20
 ASSOCIATIONS, SIZE = 60, 8 * MIB
 #: What may wait in memory to be written, in all, and what each association may have waiting beyond that.
 WAITING, SPARED = 128 * MIB, MIB // 2
+#: Peers that leave in the middle of an object, of which the server has read over 256 KiB.
+LEAVING = 400
 #: For all else: threads, associations, what is being read.
 CONSTANT = 16 * MIB
 
@@ -42,6 +46,27 @@ def test_a_disk_that_hangs(start, strace):
     assert crowd.statuses == [0] * ASSOCIATIONS
     grown = server.peak_rss() - before
     assert grown < WAITING + ASSOCIATIONS * SPARED + CONSTANT, f"{grown / MIB:.0f} MiB"
+
+
+def test_peers_that_leave_a_disk_that_hangs_and_call_again(start, strace):
+    """What they have sent of their objects is let go of at once, and does not gather."""
+    server = start()
+    assert echoes(server)
+    server.forget_peak_rss()
+    before = server.rss()
+    hanging = Injection(strace, server, "writev,fsync:delay_enter=3600s")
+    try:
+        for _ in range(LEAVING):
+            with Peer(server.address) as peer:
+                peer.associate(*CONTEXTS)
+                begin(peer, new_uid())
+                peer.abort()
+        assert echoes(server)
+    finally:
+        hanging.end()
+    until(lambda: not server.incoming(), "nothing is left of their objects")
+    grown = server.peak_rss() - before
+    assert grown < 4 * CONSTANT, f"{grown / MIB:.0f} MiB"
 
 
 def test_a_database_that_hangs(engine, start):
