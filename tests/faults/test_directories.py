@@ -86,6 +86,21 @@ def test_directories_that_were_known_are_made_anew(server, peer, witness, depth)
     shutil.copytree(away, objects, dirs_exist_ok=True)
 
 
+def test_the_index_is_away_for_a_while(start, connect):
+    """No object is acknowledged into a file that has no name."""
+    server = start()
+    witness, peer = Witness(server, connect(server.address)), connect(server.address)
+    peer.associate(*CONTEXTS)
+    assert is_stored(peer)
+    index, away = server.storage / "index.sqlite", server.directory / "away"
+    index.rename(away)
+    refuses(server, peer, witness, "index: unable to open database file")
+    assert not index.exists()
+    away.rename(index)
+    serves(peer, witness)
+    peer.release()
+
+
 def test_the_folder_of_the_process_is_removed(server, peer, connect):
     """With it goes the object that was on its way; the next one finds the folder made anew."""
     witness = Witness(server, connect(server.address))
