@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..interop.halves import CONTEXTS
+from ..interop.server import CONFIGURATION
 from ..interop.wire import ERROR_COMMENT, STATUS
 from .injection import injected
 from .service import OUT_OF_RESOURCES, Witness, is_stored, refuses, serves, store
@@ -32,6 +33,12 @@ FAULTS = {
     "index-not-written": ("pwrite64:error=EIO:when=2", "index: disk I/O error"),
     "index-not-synced": ("fdatasync:error=EIO:when=1", "index: disk I/O error"),
 }
+
+
+@pytest.fixture(scope="module")
+def configuration():
+    """One thread writes, for strace counts each one's calls by themselves."""
+    return CONFIGURATION + "threads = 1\n"
 
 
 @pytest.mark.parametrize(("rule", "comment"), FAULTS.values(), ids=FAULTS)

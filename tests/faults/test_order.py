@@ -42,12 +42,15 @@ def store(server, number):
         peer.release()
 
 
-def store_one(server):
-    uid = new_uid()
+def store_one(server, uid):
     with Peer(server.address) as peer:
         peer.associate((1, CT, EXPLICIT))
         assert peer.store(1, CT, uid, data_set(instance=uid, study="1.2.3.4"))[STATUS] == 0
         peer.release()
+
+
+def uids_of(paths):
+    return {path.name.rpartition("-")[0] for path in paths}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,12 +89,10 @@ def traced(request, strace, tmp_path_factory):
             with ThreadPoolExecutor(ASSOCIATIONS) as pool:
                 for stored in [pool.submit(store, server, number) for number in range(ASSOCIATIONS)]:
                     stored.result()
+                uids = {new_uid() for _ in range(ASSOCIATIONS)}
                 with engine.held(server):
-                    before = len(server.objects())
-                    held = [pool.submit(store_one, server) for _ in range(ASSOCIATIONS)]
-                    until(
-                        lambda: len(server.objects()) == before + ASSOCIATIONS, "all have come to the index"
-                    )
+                    held = [pool.submit(store_one, server, uid) for uid in uids]
+                    until(lambda: uids <= uids_of(server.objects()), "all have come to the index")
                 for stored in held:
                     stored.result()
             pid, port = server.process.pid, server.port
@@ -175,11 +176,13 @@ def test_the_commit_is_missed(traced, place):
 
 
 def test_the_sync_of_one_commit_is_missed(traced):
-    """The next one's would come too late."""
+    """One after the answer would come too late."""
     order = traced.order()
-    link = first_link(order)
-    commit = order.commit(link)
-    calls = doctored(traced.calls, lambda call: traced.is_commit(call) and call.ended == commit, None)
+    uid, (link, *_) = next(iter(order.links.items()))
+    commit, answer = order.commit(link), order.answers[uid][0]
+    calls = doctored(
+        traced.calls, lambda call: traced.is_commit(call) and commit <= call.ended < answer, PLACES["missing"]
+    )
     assert f"{link.paths[1]}: Success before its commit" in traced.order(calls).violations()
 
 
