@@ -35,6 +35,10 @@ class Injection:
         self._strace.terminate()
         self._strace.wait(PATIENCE)
 
+    def count(self, name):
+        """How many calls of a name have begun so far."""
+        return self._trace.read_text().count(f" {name}(")
+
     def calls(self):
         """What was traced, after the end."""
         with self._trace.open() as lines:

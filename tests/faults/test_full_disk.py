@@ -8,6 +8,7 @@ from ..interop.halves import CONTEXTS
 from ..interop.objects import CT, MR
 from ..interop.server import CONFIGURATION, STORAGE, until
 from ..interop.wire import ASSOCIATE_AC, ERROR_COMMENT, EXPLICIT, STATUS, Peer
+from .injection import injected
 from .service import INDEX_ELSEWHERE, OUT_OF_RESOURCES, Witness, is_stored, refuses, serves, store
 from .volumes import filled
 
@@ -91,7 +92,7 @@ def refusal(server, *contexts):
         return None
 
 
-def test_under_the_floor_of_free_space(small, start, connect):
+def test_under_the_floor_of_free_space(small, start, connect, strace):
     """Who could do nothing but store is turned away at once; the log says it once."""
     disk = small(STORAGE, 16 * MIB)
     configuration = CONFIGURATION.replace("minimum_free = 0", 'minimum_free = "4 MiB"')
@@ -106,6 +107,8 @@ def test_under_the_floor_of_free_space(small, start, connect):
         until(lambda: refusal(server, *STORING) == "2/3/1", "the free space is looked at")
         assert refusal(server, *CONTEXTS) is None
         refuses(server, peer, witness, under)
+        with injected(strace, server, calls=("statfs",)) as looks:
+            until(lambda: looks.count("statfs") == 2, "the free space is looked at again")
         assert refusal(server, *STORING) == "2/3/1"
     until(lambda: refusal(server, *STORING) is None, "the free space is looked at")
     serves(peer, witness)
