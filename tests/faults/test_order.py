@@ -59,7 +59,7 @@ class Traced:
 
     calls: list
     root: os.PathLike
-    port: int
+    port: str
     #: Of calls.
     commits: object
     #: What the file of the index is, or its server's end of the connection.
