@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from .programs import missing, required
 
 
 @pytest.fixture(scope="session")
 def dcmtk():
     """Gives the path of a DCMTK program.
 
-    Never one found on PATH, where pynetdicom has programs of the same names. Where it is missing the
-    test is skipped, or fails if SDCC_REQUIRE_PEERS=1.
+    Never one found on PATH, where pynetdicom has programs of the same names.
     """
     directory = Path(os.environ.get("SDCC_DCMTK", "/usr/bin"))
+    return lambda name: required(
+        directory / name, "install DCMTK (Debian's package dcmtk), or set SDCC_DCMTK"
+    )
 
-    def path(name):
-        program = directory / name
-        if not os.access(program, os.X_OK):
-            reason = f"{program} is missing: install DCMTK (Debian's package dcmtk), or set SDCC_DCMTK"
-            if os.environ.get("SDCC_REQUIRE_PEERS") == "1":
-                pytest.fail(reason)
-            pytest.skip(reason)
-        return str(program)
 
+@pytest.fixture(scope="session")
+def strace():
+    """The path of strace, where this user may trace its own processes."""
+    path = required(shutil.which("strace") or "/usr/bin/strace", "install Debian's package strace")
+    tried = subprocess.run([path, "-o", "/dev/null", "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        missing(f"strace may not trace: {tried.stderr.strip()}")
     return path
 
 

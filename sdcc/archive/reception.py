@@ -35,6 +35,27 @@ def cause(error: OSError) -> str:
     return f"disk: {os.strerror(error.errno)}"[:64] if error.errno else "disk: unknown error"
 
 
+class _Block:
+    """What a job is to write: its thread takes it when its turn has come, unless it was let go of before."""
+
+    def __init__(self, data: bytearray) -> None:
+        self._data = [data]
+
+    def take(self) -> bytearray | None:
+        """Of all that ask, in whatever thread, the first is given it."""
+        try:
+            return self._data.pop()
+        except IndexError:
+            return None
+
+
+def _work(block: _Block, call: Callable[..., T], *arguments: object) -> T:
+    data = block.take()
+    if data is None:
+        raise OutOfResources("abandoned")
+    return call(data, *arguments)
+
+
 @implementer(IReception)
 class Reception:
     """See :class:`sdcc.interfaces.IReception`.
@@ -74,6 +95,8 @@ class Reception:
         #: will many times as large; and a thread that wrote or hashed fragment by fragment would have
         #: to win the interpreter's lock for each of them.
         self._gathered = bytearray()
+        #: Of the job that runs or waits for a thread, which where the disk hangs may take long.
+        self._block: _Block | None = None
         self._whole = False
         #: Held while a job runs.
         self._job = DeferredLock()
@@ -117,6 +140,9 @@ class Reception:
             self._refusal = reason
         dropped, self._gathered = self._gathered, bytearray()
         self._on_written(len(dropped))
+        if self._block is not None and not self._whole and (data := self._block.take()) is not None:
+            self._block = None
+            self._on_written(len(data))
 
     async def _write_gathered(self) -> None:
         async with self._job:
@@ -133,20 +159,22 @@ class Reception:
 
     async def _run_job(self, call: Callable[..., T], *arguments: object) -> T:
         """Do something in a worker thread with all that has gathered."""
-        gathered, self._gathered = self._gathered, bytearray()
-        size = len(gathered)
+        size = len(self._gathered)
+        block = self._block = _Block(self._gathered)
+        self._gathered = bytearray()
         try:
             if not self._space.take(size):
                 raise OutOfResources(UNDER_THE_FLOOR)
-            return await self._run_in_thread(call, gathered, *arguments)
+            return await self._run_in_thread(_work, block, call, *arguments)
         except Exception as error:
             clear_frames(error.__traceback__)  # for they hold on to the bytes
             if isinstance(error, OSError):
                 raise OutOfResources(cause(error)) from error
             raise
         finally:
-            del gathered
-            self._on_written(size)
+            if self._block is block:  # else it was let go of
+                self._block = None
+                self._on_written(size)
 
     async def _discard(self) -> None:
         if self._partial.exists:

@@ -1,7 +1,8 @@
 """The free space of the storage directory, and the floor under which no object is taken.
 
 It is asked for in a worker thread every two seconds, so what is known of it is never much older;
-between two answers, what objects take is subtracted. Nothing here knows what an object is.
+between two answers, what objects take is subtracted. Where no answer comes the disk hangs, and objects
+would gather in memory: none is taken then either. Nothing here knows what an object is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from sdcc.interfaces import RunInThread
 
 #: Seconds between two looks.
 INTERVAL = 2.0
+#: Seconds without an answer after which the disk is one that hangs, and not only busy.
+PATIENCE = 30.0
 
 UNDER_THE_FLOOR = "free space is under minimum_free"
 
@@ -37,6 +40,7 @@ class FreeSpace:
         self._directory = directory
         self._fs = filesystem
         self._run_in_thread = run_in_thread
+        self._clock = clock
         self._minimum = minimum_free
         self._free = 0
         #: Why no object is taken at present.
@@ -72,12 +76,16 @@ class FreeSpace:
         return True
 
     async def _look(self) -> None:
+        hanging = self._clock.callLater(PATIENCE, self._judge, f"disk did not answer within {PATIENCE:g} s")
         try:
             self._learn(await self._run_in_thread(self._fs.free_space, self._directory))
         except OSError as error:
             self._judge(f"free space is not known: {error.strerror}")
         except Exception:  # nobody waits for this look, and the next one must come
             self._log.failure("Asking for the free space failed")
+        finally:
+            if hanging.active():
+                hanging.cancel()
 
     def _learn(self, free: int) -> None:
         self._free = free

@@ -82,6 +82,15 @@ def open_writer(path: Path, lock_timeout: float) -> sqlite3.Connection:
     return connection
 
 
+def identity(path: Path) -> object:
+    """Of the files that bear the names of a database and its log; equal as long as they are the same."""
+    try:
+        found = [os.stat(name) for name in (str(path), f"{path}-wal")]
+    except OSError:
+        return object()
+    return [(status.st_dev, status.st_ino) for status in found]
+
+
 @contextlib.contextmanager
 def reader(path: Path, lock_timeout: float) -> Iterator[sqlite3.Connection]:
     """A database for the block to read; nothing is created or upgraded.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdcc.index.restoring import Superseded
-from sdcc.index.sqlite_file import open_writer, touch, transaction
+from sdcc.index.sqlite_file import identity, open_writer, touch, transaction
 from sdcc.index.sqlite_statements import ROW_FAULTS, holds, register
 from sdcc.interfaces import OutOfResources, Registered, StoredObject
 
@@ -45,6 +45,8 @@ class Written:
 class Writer:
     """Opens the database when first used, and anew after each fault of it.
 
+    Also when its files are not those that were opened: what is written to files without a name is lost.
+
     :param lock_timeout: seconds to wait while another process writes.
     """
 
@@ -52,6 +54,8 @@ class Writer:
         self._path = path
         self._lock_timeout = lock_timeout
         self._connection: sqlite3.Connection | None = None
+        #: What was opened.
+        self._files: object = None
 
     def commit(self, group: Sequence[StoredObject]) -> Written:
         """Commit a group in one transaction; where one object's row spoils it for others, by halves."""
@@ -107,8 +111,11 @@ class Writer:
         return Written(results=[*first.results, *second.results], fault=second.fault)
 
     def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and self._files != identity(self._path):
+            self._drop()
         if self._connection is None:
             self._connection = open_writer(self._path, self._lock_timeout)
+            self._files = identity(self._path)
         return self._connection
 
     def _drop(self) -> None:

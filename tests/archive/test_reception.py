@@ -296,16 +296,36 @@ def test_at_whatever_moment_it_is_abandoned_nothing_stays(
 
 def test_abandonment_waits_for_the_running_job(slow_store, threads, open_reception):
     reception, written = open_reception(slow_store)
+    append = reception._partial.append
+    abandoned = []
+
+    def append_meanwhile(block):
+        abandoned.append(ensureDeferred(reception.abandon()))
+        append(block)
+
+    reception._partial.append = append_meanwhile
     reception.write(memoryview(bytes(BATCH)))
     reception.write(memoryview(bytes(10_000)))
-    done = ensureDeferred(reception.abandon())
-    assert written == [10_000], "what no job has taken is let go at once"
-    assert not done.called
     threads.run()
+    (done,) = abandoned
+    assert written == [10_000, BATCH], "what no thread has taken is let go first"
     assert not done.called
     threads.run()
     assert done.called
-    assert sum(written) == BATCH + 10_000
+    assert slow_store.is_empty()
+
+
+def test_a_block_that_waits_for_a_thread_is_let_go_at_once(slow_store, threads, open_reception):
+    """Where the disk hangs no thread comes, and who leaves and calls again must not fill the memory."""
+    reception, written = open_reception(slow_store)
+    reception.write(memoryview(bytes(BATCH)))
+    done = ensureDeferred(reception.abandon())
+    assert sum(written) == BATCH
+    slow_store.disk.calls.clear()
+    threads.run_all()
+    assert done.called
+    assert sum(written) == BATCH
+    assert slow_store.disk.calls == []
 
 
 def test_a_file_that_another_has_removed_already_is_no_fault(store, open_reception, build, logged):

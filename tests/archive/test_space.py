@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 
-from sdcc.archive.space import UNDER_THE_FLOOR, FreeSpace
+from sdcc.archive.space import PATIENCE, UNDER_THE_FLOOR, FreeSpace
 
 
 class Volume:
@@ -126,6 +126,23 @@ def test_a_disk_that_does_not_answer_takes_no_object(make_space, volume, clock, 
     clock.advance(2)
     assert space.shortage is None
     build.result_of(space.stop())
+
+
+def test_a_disk_that_hangs_takes_no_object_until_it_answers(make_space, clock, logged, build):
+    """A busy one, that answers late, takes them all the while."""
+    threads = build.Threads()
+    space = make_space(run_in_thread=threads)
+    space.check()
+    space.start()
+    for wait, shortage in ((PATIENCE - 1, None), (PATIENCE, "disk did not answer within 30 s")):
+        clock.advance(2)
+        clock.advance(wait)
+        assert space.shortage == shortage
+        threads.run_all()
+        assert space.shortage is None
+    assert levels(logged) == ["warn", "info"]
+    build.result_of(space.stop())
+    assert clock.getDelayedCalls() == []
 
 
 def test_a_fault_of_the_program_does_not_end_the_watch(make_space, volume, clock, logged, build):

@@ -230,6 +230,39 @@ def test_another_file_in_its_place_is_not_written(engine: Any, make: Make) -> No
     assert str(outcome) == "index: not the database that was there at start"
 
 
+def test_a_database_that_goes_while_it_is_open_is_missed_at_once(engine: Any, make: Make) -> None:
+    """What is written to a file that has no name any more is gone with the process."""
+    engine.register(make("1"))
+    engine.path.unlink()
+    (outcome,) = engine.register(make("2"))
+    assert str(outcome) == "index: unable to open database file"
+    assert not engine.path.exists()
+
+
+def test_a_directory_that_goes_and_comes_again_holds_all_that_was_acknowledged(
+    engine: Any, make: Make
+) -> None:
+    directory = engine.path.parent
+    away = directory.with_name(f"{directory.name}-away")
+    engine.register(make("1"))
+    directory.rename(away)
+    (outcome,) = engine.register(make("2"))
+    assert str(outcome) == "index: unable to open database file"
+    away.rename(directory)
+    engine.clock.advance(sqlite.TRIAL_INTERVAL)
+    assert engine.register(make("3", seconds=1)) == [Registered(None)]
+    assert engine.instances() == [make("1"), make("3", seconds=1)]
+
+
+def test_a_log_that_goes_while_it_is_open_is_made_anew(engine: Any, make: Make) -> None:
+    engine.register(make("1"))
+    log = engine.path.with_name(f"{engine.path.name}-wal")
+    log.unlink()
+    assert engine.register(make("2", seconds=1)) == [Registered(None)]
+    assert log.exists()
+    assert engine.instances() == [make("1"), make("2", seconds=1)]
+
+
 # --- time ----------------------------------------------------------------------------------------
 
 

@@ -7,18 +7,8 @@ import contextlib
 import pytest
 
 from .peers import requested
-from .server import CONFIGURATION, Server, until
+from .server import CONFIGURATION, running, until
 from .wire import Peer
-
-
-@contextlib.contextmanager
-def running(directory, configuration, options=()):
-    server = Server(directory, configuration, options)
-    try:
-        yield server
-        server.stop()
-    finally:
-        server.discard()
 
 
 def pytest_generate_tests(metafunc):
@@ -57,8 +47,8 @@ def start(tmp_path):
     """Starts a server of the test's own, which must stop in order when the test is done."""
     with contextlib.ExitStack() as servers:
 
-        def start(configuration=CONFIGURATION, *, directory=tmp_path, options=()):
-            return servers.enter_context(running(directory, configuration, options))
+        def start(configuration=CONFIGURATION, *, directory=tmp_path, **options):
+            return servers.enter_context(running(directory, configuration, **options))
 
         yield start
 

@@ -58,10 +58,14 @@ def until(condition, what=""):
 class Server:
     """A server that runs from its making until :meth:`stop`."""
 
-    def __init__(self, directory, configuration=CONFIGURATION, options=()):
-        """:param options: of twistd, beyond those that keep it in the foreground."""
+    def __init__(self, directory, configuration=CONFIGURATION, options=(), under=()):
+        """
+        :param options: of twistd, beyond those that keep it in the foreground.
+        :param under: the beginning of a command that runs it, and whose process becomes it.
+        """
         self.directory = directory
         self._options = options
+        self._under = under
         settings = tomllib.loads(configuration).get("storage", {})
         self.storage = directory / settings.get("directory", STORAGE)
         self.configuration = directory / "sdcc.toml"
@@ -69,15 +73,20 @@ class Server:
         self._log = directory / "log"
         self.start()
 
-    def start(self):
-        """Also anew, once it has stopped."""
+    def spawn(self):
+        """Begin to start."""
+        twistd = (TWISTD, "--nodaemon", "--pidfile=", *self._options)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                (TWISTD, "--nodaemon", "--pidfile=", *self._options, "sdcc", "--config", self.configuration),
+                (*self._under, *twistd, "sdcc", "--config", self.configuration),
                 cwd=self.directory,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def start(self):
+        """Also anew, once it has stopped."""
+        self.spawn()
         try:
             until(lambda: self.process.poll() is not None or " is ready" in self.log(), "it is ready")
             assert self.process.poll() is None, self.log()
@@ -137,10 +146,11 @@ class Server:
             return {self.storage / path: sha256 for path, sha256 in cursor.fetchall()}
 
     def _database(self):
-        settings = tomllib.loads(self.configuration.read_text()).get("index", {})
-        if "url" in settings:
-            return psycopg2.connect(settings["url"])
-        return sqlite3.connect(f"file:{self.storage / 'index.sqlite'}?mode=ro", uri=True)
+        url = tomllib.loads(self.configuration.read_text()).get("index", {}).get("url", "")
+        if url.startswith("postgresql:"):
+            return psycopg2.connect(url)
+        path = self.directory / url.removeprefix("sqlite:///") if url else self.storage / "index.sqlite"
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
     # --- what it costs ---
 
@@ -161,6 +171,11 @@ class Server:
         return int(kib) * 1024
 
     # --- its end ---
+
+    def kill(self):
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
 
     def ask_to_stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -184,6 +199,16 @@ class Server:
     def discard(self):
         """Leave no process and no objects, however the test went."""
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
         shutil.rmtree(self.storage, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(directory, configuration=CONFIGURATION, **options):
+    """A server for the block, which must stop in order at its end."""
+    server = Server(directory, configuration, **options)
+    try:
+        yield server
+        server.stop()
+    finally:
+        server.discard()

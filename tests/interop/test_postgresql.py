@@ -254,8 +254,7 @@ def test_a_server_that_is_killed_while_the_database_hangs_leaves_doubts_for_its_
     with postgresql.hanging():
         with ThreadPoolExecutor() as pool:
             assert [*pool.map(store, uids)] == [OUT_OF_RESOURCES] * 4
-        server.process.kill()
-        server.process.wait()
+        server.kill()
         assert [*(server.storage / "doubts").iterdir()]
     server.start()
     until(lambda: not [*(server.storage / "doubts").iterdir()], "the doubts are settled")
