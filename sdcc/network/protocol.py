@@ -33,6 +33,7 @@ from sdcc.printable import ae_value, byte_count, printable
 from sdcc.services.registry import Registry
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.codes import AbortSource
+from sdcc.upper_layer.encoding import SHOWN
 from sdcc.upper_layer.machine import (
     AbortIndication,
     AssociateIndication,
@@ -276,9 +277,8 @@ class AcceptorProtocol(Connection):
         request = performance.request
         sop_class = self._surroundings.sop_classes[performance.context.abstract_syntax]
         command = command_name(request.command_field).removesuffix("-RQ")
-        return printable(
-            " ".join(filter(None, (command, sop_class.short, request.affected_sop_instance_uid)))
-        )
+        instance = (request.affected_sop_instance_uid or "")[:SHOWN]
+        return printable(" ".join(filter(None, (command, sop_class.short, instance))))
 
     # --- the end ---
 

@@ -57,5 +57,9 @@ class Bystander:
 
     def _other_files(self):
         """All that lies in the server's directory and is no object."""
-        every = {path for path in self._server.directory.rglob("*") if path.is_file()}
-        return every - self._server.objects() - self._server.incoming()
+        objects = self._server.storage / "objects"
+        return {
+            path
+            for path in self._server.directory.rglob("*")
+            if objects not in path.parents and path.suffix != ".part" and path.is_file()
+        }

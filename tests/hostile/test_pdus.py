@@ -121,6 +121,14 @@ def test_a_request_of_the_greatest_length_is_answered(server, connect):
 
 # --- within an association -----------------------------------------------------------------
 
+
+@pytest.fixture
+def peer(server, connect):
+    peer = connect(server.address)
+    peer.associate(*CONTEXTS)
+    return peer
+
+
 HALF_COMMAND = p_data(value(1, COMMAND, store_rq(CT, "1.2.3.4")[:40]))
 HALF_DATA_SET = p_datas(1, COMMAND, store_rq(CT, "1.2.3.4")) + p_data(value(1, DATA, bytes(40)))
 STORE = p_datas(1, COMMAND, store_rq(CT, "1.2.3.4")) + p_datas(1, DATA, data_set(instance="1.2.3.4"))
@@ -137,7 +145,7 @@ PDUS = {
 }
 OUT_OF_PLACE = ["abort 2/2"]
 #: What a PDU that is out of place brings about wherever there is an association.
-ELSEWHERE = {**dict.fromkeys(PDUS, OUT_OF_PLACE), "A-ABORT": ["closed"], "type 42H": ["abort 2/1"]}
+ELSEWHERE = {**{name: OUT_OF_PLACE for name in PDUS}, "A-ABORT": ["closed"], "type 42H": ["abort 2/1"]}
 #: What an association has come to by what was sent before, and how it ends then, by what is sent next.
 ENDS = {
     "established": (b"", {"P-DATA-TF": ["status 0000"], "A-RELEASE-RQ": ["released"]}),
@@ -148,31 +156,27 @@ ENDS = {
         {"P-DATA-TF": ["status 0000", "status 0000"], "A-RELEASE-RQ": ["status 0000", "released"]},
     ),
     "to be released": (STORE + RELEASE, {}),
-    "aborted by the peer": (PDUS["A-ABORT"], dict.fromkeys(PDUS, ["closed"])),
+    "aborted by the peer": (PDUS["A-ABORT"], {name: ["closed"] for name in PDUS}),
 }
-#: Of an association that has ended, though its connection is not closed yet: by what, and how it was answered.
+#: Of an association that has ended, but not its connection: by what, and how that was answered.
 ENDED = {"released": (RELEASE, "released"), "aborted": (PDUS["A-RELEASE-RP"], "abort 2/2")}
 
 
 @pytest.mark.parametrize("name", PDUS)
 @pytest.mark.parametrize("state", ENDS)
-def test_every_pdu_in_every_state(server, connect, state, name):
-    """As PS3.8 Table 9-10 has it. Before and next come in one piece, so a C-STORE is still being performed."""
+def test_every_pdu_in_every_state(peer, state, name):
+    """As PS3.8 Table 9-10 has it. All comes in one piece, so that a C-STORE is still being performed."""
     before, ends = ENDS[state]
     end = {**ELSEWHERE, **ends}[name]
-    peer = connect(server.address)
-    peer.associate(*CONTEXTS)
     peer.send(before, PDUS[name])
     assert outcome(peer, len(end)) == end
 
 
 @pytest.mark.parametrize("name", PDUS)
 @pytest.mark.parametrize("state", ENDED)
-def test_every_pdu_after_the_end(server, connect, state, name):
+def test_every_pdu_after_the_end(peer, state, name):
     """In Sta13 all is ignored but what asks for an association, is none of the seven, or aborts."""
     last, answer = ENDED[state]
-    peer = connect(server.address)
-    peer.associate(*CONTEXTS)
     peer.send(last)
     assert described(peer.receive()) == answer
     peer.send(PDUS[name])
@@ -200,9 +204,7 @@ LENGTHS = {
 
 @pytest.mark.parametrize(("sent", "cause"), LENGTHS.values(), ids=LENGTHS)
 @pytest.mark.parametrize("before", [b"", HALF_DATA_SET], ids=["at first", "in a Data Set"])
-def test_lengths_that_cannot_be_are_aborted(server, connect, logged, before, sent, cause):
-    peer = connect(server.address)
-    peer.associate(*CONTEXTS)
+def test_lengths_that_cannot_be_are_aborted(peer, logged, before, sent, cause):
     peer.send(before, sent)
     assert outcome(peer, 1) == ["abort 2/6"]
     assert " aborted source 2, reason 6: " in logged()
