@@ -113,7 +113,8 @@ class AcceptorProtocol(Connection):
             cause = self.association.fault or "a PDU out of place"
             log.warn("{name} aborted before an A-ASSOCIATE-RQ: {cause}", name=self._name, cause=cause)
         if self._progress is not None and self._exchange is not None:
-            self._progress.received(len(data), inside_message=self._exchange.is_inside_message)
+            has_begun = self._exchange.is_inside_message or self.association.is_inside_pdu
+            self._progress.received(len(data), inside_message=has_begun)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._flow.close()

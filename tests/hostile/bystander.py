@@ -22,6 +22,7 @@ class Bystander:
     def __init__(self, server, peer):
         self._server = server
         self._peer = peer
+        self.address = server.address
         self._instance = new_uid()
         assert peer.associate((1, CT, EXPLICIT), (3, VERIFICATION, IMPLICIT)).contexts.keys() == {1, 3}
         self.goes_on()
