@@ -19,6 +19,9 @@ from sdcc.services.registry import Registry
 
 #: Connections that have no association: before A-ASSOCIATE-RQ, or after the end until the peer closes.
 MAXIMUM_WAITING = 2000
+#: Connections that wait to be accepted. One more is not heard, and asks again after a second or three: a
+#: crowd that comes at once must not do that to others.
+BACKLOG = 1024
 
 
 class AssociationServer:
