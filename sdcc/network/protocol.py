@@ -29,6 +29,7 @@ from sdcc.network.exchange import Exchange, Performance
 from sdcc.network.flow import Flow, Hold
 from sdcc.network.limits import Account, AssociationLimits, WaitingBytes
 from sdcc.network.progress import ProgressWatch
+from sdcc.network.refusals import RefusalLog
 from sdcc.printable import ae_value, byte_count, printable
 from sdcc.services.registry import Registry
 from sdcc.upper_layer.association import Association
@@ -62,6 +63,7 @@ class Surroundings:
     waiting: WaitingBytes
     settings: AssociationSettings
     clock: IReactorTime
+    refusals: RefusalLog
     #: Numbers the associations of this process, for the log.
     next_number: Callable[[], int]
 
@@ -111,7 +113,7 @@ class AcceptorProtocol(Connection):
         if not self._is_in_log and self.association.state is State.STA13:
             self._is_in_log = True
             cause = self.association.fault or "a PDU out of place"
-            log.warn("{name} aborted before an A-ASSOCIATE-RQ: {cause}", name=self._name, cause=cause)
+            self._log_stranger("{name} aborted before an A-ASSOCIATE-RQ: {cause}", cause=cause)
         if self._progress is not None and self._exchange is not None:
             has_begun = self._exchange.is_inside_message or self.association.is_inside_pdu
             self._progress.received(len(data), inside_message=has_begun)
@@ -121,7 +123,7 @@ class AcceptorProtocol(Connection):
         super().connectionLost(reason)
         self._end()
         if not self._is_in_log and self._has_sent:
-            log.warn("{name} left before its A-ASSOCIATE-RQ was whole", name=self._name)
+            self._log_stranger("{name} left before its A-ASSOCIATE-RQ was whole")
         ensureDeferred(self._settle()).addErrback(self._program_fault)
 
     async def _settle(self) -> None:
@@ -183,13 +185,16 @@ class AcceptorProtocol(Connection):
             self._establish(request, judgement)
 
     def _log_refusal(self, refused: Refused) -> None:
-        log.warn(
+        self._log_stranger(
             "{name} refused {codes}: {rule} (from {address})",
-            name=self._name,
             codes=refused.codes,
             rule=refused.rule,
             address=self._address,
         )
+
+    def _log_stranger(self, text: str, **fields: object) -> None:
+        """A line about a peer that has no association."""
+        self._surroundings.refusals.warn(self._address, text, name=self._name, **fields)
 
     def _establish(self, request: AssociateRQ, accepted: Accepted) -> None:
         around = self._surroundings

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
-from twisted.logger import Logger
 
 from sdcc.config import AssociationSettings, Local
 from sdcc.conformance import SOPClass
 from sdcc.network.acceptor import Acceptor
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.protocol import AcceptorProtocol, Surroundings
+from sdcc.network.refusals import ELSEWHERE, RefusalLog
 from sdcc.services.registry import Registry
 
 #: Connections that have no association: before A-ASSOCIATE-RQ, or after the end until the peer closes.
@@ -31,8 +31,6 @@ class AssociationServer:
         descriptors are left for those that have one.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         *,
@@ -47,6 +45,7 @@ class AssociationServer:
     ) -> None:
         self._clock = clock
         self._settings = settings
+        self._refusals = RefusalLog(clock)
         self._surroundings = Surroundings(
             acceptor=acceptor,
             registry=registry,
@@ -55,6 +54,7 @@ class AssociationServer:
             waiting=waiting,
             settings=settings,
             clock=clock,
+            refusals=self._refusals,
             next_number=itertools.count(1).__next__,
         )
         self._limits = limits
@@ -73,7 +73,8 @@ class AssociationServer:
         self._is_crowded = len(self._connections) - self._limits.total >= self._maximum_waiting
         if self._is_crowded:
             if not was_crowded:
-                self._log.warn(
+                self._refusals.warn(
+                    ELSEWHERE,
                     "new connections are closed: {maximum} are open without an association",
                     maximum=self._maximum_waiting,
                 )

@@ -30,13 +30,16 @@ class Visit(NamedTuple):
 ABORTED = pdu(ABORT, bytes(4))
 
 
-def flood(address, visits, *, width=16):
-    """Pay all these visits, `width` of them at once; gives how often each answer came."""
+def flood(address, visits, *, width=16, source="127.0.0.2"):
+    """Pay all these visits, `width` of them at once; gives how often each answer came.
+
+    :param source: the attacker's address, by which the server's log tells him from others.
+    """
     answers = Counter()
     visits = iter(visits)
     with selectors.DefaultSelector() as selector:
         for visit in (visit for _, visit in zip(range(width), visits, strict=False)):
-            _call(selector, address, visit)
+            _call(selector, address, visit, source)
         while selector.get_map():
             ready = selector.select(PATIENCE)
             assert ready, f"no answer any more, after {answers}"
@@ -45,12 +48,13 @@ def flood(address, visits, *, width=16):
                 if answer is not None:
                     answers[answer] += 1
                     if (visit := next(visits, None)) is not None:
-                        _call(selector, address, visit)
+                        _call(selector, address, visit, source)
     return answers
 
 
-def _call(selector, address, visit):
+def _call(selector, address, visit, source):
     caller = socket.socket()
+    caller.bind((source, 0))
     caller.setblocking(False)
     assert caller.connect_ex(address) in (0, errno.EINPROGRESS)
     selector.register(caller, selectors.EVENT_WRITE, (visit, bytearray()))

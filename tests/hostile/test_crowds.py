@@ -37,6 +37,8 @@ max_associations = 100
 ae_title = "LIMITED"
 address = "127.0.0.1"
 max_associations = 1
+[access]
+check_address = false
 [association]
 maximum_open = 9
 artim_timeout = {ARTIM}
@@ -104,25 +106,31 @@ def test_a_burst_of_connections_waits_while_the_server_is_busy(server):
 
 # --- floods --------------------------------------------------------------------------------
 
+#: The titles, how many may come, the rule that refuses the others, and the address of one who floods.
 LIMITS = {
-    "a local AE": ({"called": "SMALL"}, 2, "max_associations = 2 of [[local]] 'SMALL' reached"),
-    "a remote AE": ({"calling": "LIMITED"}, 1, "max_associations = 1 of [[remote]] 'LIMITED' reached"),
-    "the default AE": ({}, 5, "max_associations = 6 of [[local]] 'SDCC' reached"),
-    "all AEs": ({"called": "LARGE"}, 8, "[association] maximum_open = 9 reached"),
+    "a local AE": ({"called": "SMALL"}, 2, "max_associations = 2 of [[local]] 'SMALL' reached", "127.0.0.3"),
+    "a remote AE": (
+        {"calling": "LIMITED"},
+        1,
+        "max_associations = 1 of [[remote]] 'LIMITED' reached",
+        "127.0.0.4",
+    ),
+    "the default AE": ({}, 5, "max_associations = 6 of [[local]] 'SDCC' reached", "127.0.0.5"),
+    "all AEs": ({"called": "LARGE"}, 8, "[association] maximum_open = 9 reached", "127.0.0.6"),
 }
 
 
 @pytest.mark.usefixtures("unhurt")
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
 def test_beyond_a_limit_all_are_refused_at_once_and_the_admitted_go_on(server, bystander, logged, limit):
-    titles, room, rule = limit
+    titles, room, rule, source = limit
     address = server.addresses[titles.get("called", "SDCC")]
     with contextlib.ExitStack() as peers:
         admitted = [peers.enter_context(Peer(address)) for _ in range(room)]
         for peer in admitted:
             assert described(peer.associate(*CONTEXTS, **titles)) == "accepted"
-        assert flood(address, [Visit(request(**titles))] * 500) == {"rejected 2/3/2": 500}
-        assert logged().count(rule) == 500
+        assert flood(address, [Visit(request(**titles))] * 500, source=source) == {"rejected 2/3/2": 500}
+        assert 200 <= logged().count(rule) <= 400, "a line for each would fill the disk"
         bystander.goes_on()
         for peer in admitted:
             assert peer.echo(3) == 0
