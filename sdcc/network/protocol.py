@@ -27,6 +27,7 @@ from sdcc.network.acceptor import Accepted, Acceptor, Refused, wrong_protocol_ve
 from sdcc.network.connection import Connection
 from sdcc.network.exchange import Exchange, Performance
 from sdcc.network.flow import Flow, Hold
+from sdcc.network.gathering import Gathering
 from sdcc.network.limits import Account, AssociationLimits, WaitingBytes
 from sdcc.network.progress import ProgressWatch
 from sdcc.network.refusals import RefusalLog
@@ -64,6 +65,7 @@ class Surroundings:
     settings: AssociationSettings
     clock: IReactorTime
     refusals: RefusalLog
+    gathering: Gathering
     #: Numbers the associations of this process, for the log.
     next_number: Callable[[], int]
 
@@ -93,6 +95,7 @@ class AcceptorProtocol(Connection):
         self._exchange: Exchange | None = None
         self._progress: ProgressWatch | None = None
         self._has_sent = False
+        self._gathered = 0
         self._is_in_log = False
         self._performed_count = 0
 
@@ -117,14 +120,30 @@ class AcceptorProtocol(Connection):
         if self._progress is not None and self._exchange is not None:
             has_begun = self._exchange.is_inside_message or self.association.is_inside_pdu
             self._progress.received(len(data), inside_message=has_begun)
+        self._hold(self.association.gathered)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._flow.close()
+        self._hold(0)
         super().connectionLost(reason)
         self._end()
         if not self._is_in_log and self._has_sent:
             self._log_stranger("{name} left before its A-ASSOCIATE-RQ was whole")
         ensureDeferred(self._settle()).addErrback(self._program_fault)
+
+    def _hold(self, gathered: int) -> None:
+        """Count the bytes of a PDU that is not whole; where all connections' are too many, end this one."""
+        before, self._gathered = self._gathered, gathered
+        gathering = self._surroundings.gathering
+        if gathering.replace(before, gathered):
+            return
+        cause = f"requests that are not whole take more than {gathering.limit >> 20} MiB"
+        if self.association.may_abort:
+            self.abort(cause)
+        else:
+            self._is_in_log = True
+            self._log_stranger("{name} closed: {cause}", cause=cause)
+        self.transport.abortConnection()
 
     async def _settle(self) -> None:
         if self._exchange is not None:

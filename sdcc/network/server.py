@@ -12,6 +12,7 @@ from twisted.internet.protocol import ServerFactory
 from sdcc.config import AssociationSettings, Local
 from sdcc.conformance import SOPClass
 from sdcc.network.acceptor import Acceptor
+from sdcc.network.gathering import Gathering
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.protocol import AcceptorProtocol, Surroundings
 from sdcc.network.refusals import ELSEWHERE, RefusalLog
@@ -42,6 +43,7 @@ class AssociationServer:
         settings: AssociationSettings,
         clock: IReactorTime,
         maximum_waiting: int = MAXIMUM_WAITING,
+        gathering: Gathering | None = None,
     ) -> None:
         self._clock = clock
         self._settings = settings
@@ -55,6 +57,7 @@ class AssociationServer:
             settings=settings,
             clock=clock,
             refusals=self._refusals,
+            gathering=gathering or Gathering(),
             next_number=itertools.count(1).__next__,
         )
         self._limits = limits

@@ -63,6 +63,11 @@ class Association:
         return not self._framer.is_between_pdus
 
     @property
+    def gathered(self) -> int:
+        """Bytes that are held of a PDU that is not whole."""
+        return self._framer.gathered
+
+    @property
     def may_answer(self) -> bool:
         """Whether :meth:`accept` and :meth:`reject` are possible."""
         return self._machine.allows(Event.EVT7)

@@ -12,9 +12,9 @@ import pytest
 
 from ..interop.objects import CT
 from ..interop.server import until
-from ..interop.wire import ABORT, EXPLICIT, IMPLICIT, VERIFICATION, Peer, associate_rq, pdu
+from ..interop.wire import ABORT, EXPLICIT, IMPLICIT, VERIFICATION, Peer, associate_rq, item, pdu
 from .crowd import ABORTED, Visit, descriptor_limit, descriptors, flood, is_gone, silent
-from .streams import described
+from .streams import described, request_of
 
 MIB = 1 << 20
 CONTEXTS = ((1, CT, EXPLICIT), (3, VERIFICATION, IMPLICIT))
@@ -89,6 +89,24 @@ def test_too_many_silent_connections_are_closed_at_once(server, bystander, logge
 
 
 @pytest.mark.usefixtures("unhurt")
+def test_requests_that_never_end_do_not_gather_in_memory(server, bystander, logged):
+    """A request may be long, but many long ones are not waited for. One of ordinary length always is."""
+    crowd = 400
+    half = request_of(*[item(0x99, bytes(0xFFFF))] * 3, item(0x99, bytes(0xFF00)))[:-1]
+    memory = server.rss()
+    with silent(server.address, crowd) as callers:
+        for caller in callers:
+            with contextlib.suppress(ConnectionError):
+                caller.sendall(half)
+        with Peer(server.address) as peer:
+            assert described(peer.associate(*CONTEXTS)) == "accepted"
+            bystander.goes_on()
+            peer.release()
+        assert server.rss() - memory < 60 * MIB, "of 100"
+        assert "requests that are not whole take more than 32 MiB" in logged()
+
+
+@pytest.mark.usefixtures("unhurt")
 def test_a_burst_of_connections_waits_while_the_server_is_busy(server):
     """None is overheard, which would cost its peer a second or more. What keeps it busy here is a SIGSTOP."""
     burst = min(500, int(Path("/proc/sys/net/core/somaxconn").read_text()) - 1)
@@ -105,6 +123,15 @@ def test_a_burst_of_connections_waits_while_the_server_is_busy(server):
 
 
 # --- floods --------------------------------------------------------------------------------
+
+
+def meanwhile(act, visits):
+    """The visits, with something else done among them, while others of them are under way."""
+    for number, visit in enumerate(visits):
+        if number % 100 == 50:
+            act()
+        yield visit
+
 
 #: The titles, how many may come, the rule that refuses the others, and the address of one who floods.
 LIMITS = {
@@ -129,7 +156,8 @@ def test_beyond_a_limit_all_are_refused_at_once_and_the_admitted_go_on(server, b
         admitted = [peers.enter_context(Peer(address)) for _ in range(room)]
         for peer in admitted:
             assert described(peer.associate(*CONTEXTS, **titles)) == "accepted"
-        assert flood(address, [Visit(request(**titles))] * 500, source=source) == {"rejected 2/3/2": 500}
+        visits = meanwhile(lambda: admitted[0].echo(3), [Visit(request(**titles))] * 500)
+        assert flood(address, visits, source=source) == {"rejected 2/3/2": 500}
         assert 200 <= logged().count(rule) <= 400, "a line for each would fill the disk"
         bystander.goes_on()
         for peer in admitted:
@@ -160,7 +188,7 @@ def test_ten_thousand_associations_leave_no_trace_in_memory(server, bystander):
     flood(server.address, islice(visits, 2000))
     bystander.check()
     memory, files = server.rss(), descriptors(server)
-    answers = flood(server.address, islice(visits, 10_000))
+    answers = flood(server.address, meanwhile(bystander.goes_on, islice(visits, 10_000)))
     bystander.check()
     assert answers.keys() == {"accepted", "rejected 1/1/7", "rejected 2/3/2", "abort 0/0"}
     assert sum(answers.values()) == 10_000
