@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from ..interop.objects import CT
+from ..interop.objects import CT, data_set, new_uid
 from ..interop.wire import (
     COMMAND,
     EXPLICIT,
@@ -235,22 +235,36 @@ TITLES = {
 }
 
 
+STORAGE = context(1, item(0x30, CT.encode()), item(0x40, EXPLICIT.encode()))
+
+
 @pytest.mark.parametrize("title", TITLES.values(), ids=TITLES)
-def test_a_calling_title_goes_nowhere_but_into_the_log(server, connect, logged, title):
-    """There it is one line without a control character, whoever calls."""
+def test_a_calling_title_steers_nothing(server, connect, logged, title):
+    """An object is stored where it would be from anybody else, and every line of the log is one line."""
+    uid = new_uid()
     peer = connect(server.address)
-    peer.send(
-        request_of(
-            *around(contexts=(context(1, item(0x30, CT.encode()), item(0x40, EXPLICIT.encode())),)),
-            calling=title,
-        )
-    )
+    peer.send(request_of(*around(contexts=(STORAGE,)), calling=title))
     assert described(peer.receive()) == "accepted"
+    assert peer.store(1, CT, uid, data_set(instance=uid))[STATUS] == 0
     peer.release()
-    opened = [line for line in logged().splitlines() if " opened from " in line]
-    assert len(opened) == 1
-    assert all(line.isprintable() for line in logged().splitlines())
-    assert all("[sdcc." in line for line in logged().splitlines()), "no forged line"
+    (path,) = [path for path in server.objects() if path.name.startswith(f"{uid}-")]
+    assert path.parts[-3:-1] == ("1.2.3", "1.2.3.1")
+    assert sum(" opened from " in line for line in logged().splitlines()) == 1
+    assert all(line.isprintable() and "[sdcc." in line for line in logged().splitlines())
+
+
+def test_callers_are_listed_as_they_can_be_shown(server, connect):
+    for title in TITLES.values():
+        uid = new_uid()
+        peer = connect(server.address)
+        peer.send(request_of(*around(contexts=(STORAGE,)), calling=title))
+        assert described(peer.receive()) == "accepted"
+        assert peer.store(1, CT, uid, data_set(instance=uid))[STATUS] == 0
+        peer.release()
+    listed = server.sdccctl("instances").stdout
+    assert all(line.isprintable() for line in listed.split("\n"))
+    assert "../../escaped" in listed
+    assert "A??forged line" in listed
 
 
 @pytest.mark.parametrize("title", TITLES.values(), ids=TITLES)
