@@ -8,7 +8,7 @@ from __future__ import annotations
 #: Bytes of all connections.
 GATHERED_BYTES_OF_ALL = 32 * 1024 * 1024
 #: Whoever has sent no more than this is borne whatever others do: ordinary requests are shorter.
-SPARED_BYTES = 16 * 1024
+SPARED_BYTES = 32 * 1024
 
 
 class Gathering:

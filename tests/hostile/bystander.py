@@ -28,8 +28,11 @@ class Bystander:
         self.goes_on()
         self._others = self._other_files()
 
-    def goes_on(self):
+    def is_answered(self):
         assert self._peer.echo(3) == 0
+
+    def goes_on(self):
+        self.is_answered()
         answer = self._peer.store(1, CT, self._instance, data_set(instance=self._instance))
         assert answer[STATUS] == 0, answer
 

@@ -102,7 +102,7 @@ def test_requests_that_never_end_do_not_gather_in_memory(server, bystander, logg
             assert described(peer.associate(*CONTEXTS)) == "accepted"
             bystander.goes_on()
             peer.release()
-        assert server.rss() - memory < 60 * MIB, "of 100"
+        assert server.rss() - memory < 70 * MIB, "of the 100 that were sent"
         assert "requests that are not whole take more than 32 MiB" in logged()
 
 

@@ -18,6 +18,7 @@ from ..interop.wire import (
     LAST_COMMAND,
     RELEASE_RP,
     RELEASE_RQ,
+    STATUS,
     VERIFICATION,
     Peer,
     associate_rq,
@@ -61,28 +62,41 @@ def bystander(server):
         bystander.leave()
 
 
-def end_of(peer, bystander, slowly=b"", *, enough=lambda came: False):
-    """What came until the server closed the connection, or until it was enough, while `slowly` went out a
-    byte at a time, of which not all was taken."""
-    peer.socket.settimeout(BETWEEN_BYTES)
-    came = b""
-    position = 0
+def ends_of(slow, bystander, *, enough=lambda came: False):
+    """What came for each of these peers, until the server closed its connection or until it was enough.
+
+    Meanwhile a byte went out at a time, and nobody was heard out.
+
+    :param slow: (the peer, what it sends) by name.
+    """
+    came = dict.fromkeys(slow, b"")
+    left = {name: data for name, (_, data) in slow.items()}
+    waiting = set(slow)
     deadline = time.monotonic() + 10 * TIMEOUT
-    while not enough(came):
-        assert time.monotonic() < deadline, "it is still there"
+    while waiting:
+        assert time.monotonic() < deadline, f"still there: {waiting}"
         bystander.goes_on()
-        try:
-            position += peer.socket.send(slowly[position : position + 1])
-            more = peer.socket.recv(4096)
-        except TimeoutError:
-            continue
-        except ConnectionError:
-            break
-        if not more:
-            break
-        came += more
-    assert position <= 0.9 * len(slowly)
+        time.sleep(BETWEEN_BYTES)
+        for name in sorted(waiting):
+            more = _exchanged(slow[name][0].socket, left[name][:1])
+            left[name] = left[name][1:]
+            came[name] += more or b""
+            if more == b"" or enough(came[name]):
+                waiting.remove(name)
+    assert all(left[name] for name, (_, data) in slow.items() if data)
     return came
+
+
+def _exchanged(caller, data):
+    """Send; gives what has come; None: nothing yet, empty: the connection is closed."""
+    caller.setblocking(False)
+    try:
+        caller.send(data)
+        return caller.recv(4096)
+    except BlockingIOError:
+        return None
+    except ConnectionError:
+        return b""
 
 
 # --- without an association ----------------------------------------------------------------
@@ -91,33 +105,33 @@ ABORTED, BY_USER = pdu(ABORT, b"\0\0\2\1"), pdu(ABORT, bytes(4))
 RELEASED = pdu(RELEASE_RP, bytes(4))
 
 
-@pytest.mark.usefixtures("unhurt")
-def test_a_peer_that_says_nothing_is_closed_without_a_word(connect, bystander, logged):
-    assert end_of(connect(bystander.address), bystander) == b""
-    assert "127.0.0.1:" not in logged(), "load balancers look in all day"
+#: What comes a byte at a time where an A-ASSOCIATE-RQ is awaited.
+UNHEARD = {
+    "nothing": b"",
+    "a request": associate_rq(*CONTEXTS),
+    "the longest request there is": b"\1\0\0\3\xff\xff" + bytes(1000),
+    "data": ECHO,
+}
+#: What ends an association, and its answer.
+ENDS = {"what is no PDU": (pdu(0x42, bytes(4)), ABORTED), "a release": (pdu(RELEASE_RQ, bytes(4)), RELEASED)}
 
 
 @pytest.mark.usefixtures("unhurt")
-@pytest.mark.parametrize(
-    "data",
-    [associate_rq(*CONTEXTS), b"\1\0\0\3\xff\xff" + bytes(1000), ECHO],
-    ids=["a request", "the longest request there is", "data"],
-)
-def test_what_comes_a_byte_at_a_time_is_closed(connect, bystander, data):
+def test_peers_that_have_no_association_are_closed_without_a_word(connect, bystander, logged):
     """By ARTIM, which no byte starts anew."""
-    assert end_of(connect(bystander.address), bystander, data) == b""
+    slow = {name: (connect(bystander.address), data) for name, data in UNHEARD.items()}
+    assert ends_of(slow, bystander) == dict.fromkeys(UNHEARD, b"")
+    assert logged().count(" left before its A-ASSOCIATE-RQ was whole") == 3, "not of who said nothing"
 
 
 @pytest.mark.usefixtures("unhurt")
-@pytest.mark.parametrize(
-    ("last", "answer"), [(pdu(0x42, bytes(4)), ABORTED), (pdu(RELEASE_RQ, bytes(4)), RELEASED)]
-)
-def test_a_peer_that_does_not_close_after_the_end_is_closed(connect, bystander, last, answer):
-    """Whatever it says then."""
-    peer = connect(bystander.address)
-    peer.associate(*CONTEXTS)
-    peer.send(last)
-    assert end_of(peer, bystander, p_datas(3, COMMAND, bytes(1000))) == answer
+def test_peers_that_do_not_close_after_the_end_are_closed(connect, bystander):
+    """By ARTIM, whatever they say then."""
+    slow = {name: (connect(bystander.address), p_datas(3, COMMAND, bytes(1000))) for name in ENDS}
+    for name, (last, _) in ENDS.items():
+        slow[name][0].associate(*CONTEXTS)
+        slow[name][0].send(last)
+    assert ends_of(slow, bystander) == {name: answer for name, (_, answer) in ENDS.items()}
 
 
 # --- within an association -----------------------------------------------------------------
@@ -136,15 +150,14 @@ DRIPPED = {
 
 
 @pytest.mark.usefixtures("unhurt")
-@pytest.mark.parametrize(("at_once", "slowly"), DRIPPED.values(), ids=DRIPPED)
-def test_an_association_that_gets_on_a_byte_at_a_time_is_aborted(connect, bystander, logged, at_once, slowly):
-    peer = connect(bystander.address)
-    peer.associate(*CONTEXTS)
-    peer.send(at_once)
-    if at_once == ECHO:
-        peer.response()
-    assert end_of(peer, bystander, slowly, enough=bool) == BY_USER
-    assert f" aborted source 0: no progress for {TIMEOUT:g} s" in logged()
+def test_associations_that_get_on_a_byte_at_a_time_are_aborted(connect, bystander, logged):
+    slow = {name: (connect(bystander.address), slowly) for name, (_, slowly) in DRIPPED.items()}
+    for name, (at_once, _) in DRIPPED.items():
+        slow[name][0].associate(*CONTEXTS)
+        slow[name][0].send(at_once)
+    assert slow["what follows a message"][0].response()[STATUS] == 0
+    assert ends_of(slow, bystander, enough=bool) == dict.fromkeys(DRIPPED, BY_USER)
+    assert logged().count(f" aborted source 0: no progress for {TIMEOUT:g} s") == len(DRIPPED)
 
 
 @pytest.mark.usefixtures("unhurt")
@@ -175,7 +188,11 @@ def test_a_peer_that_does_not_read_our_answers_is_read_no_more_and_aborted(
 
 
 @pytest.mark.usefixtures("unhurt")
-@pytest.mark.parametrize("begun", [b"", STORE[:30], STORE, STORE + p_data(value(1, DATA, bytes(999)))])
+@pytest.mark.parametrize(
+    "begun",
+    [b"", STORE[:30], STORE, STORE + p_data(value(1, DATA, bytes(999)))],
+    ids=["nothing", "half a Command Set", "a Command Set", "half a Data Set"],
+)
 def test_a_half_closed_association_ends_at_once(server, connect, begun):
     """Long before the idle timer: nothing more can come."""
     peer = connect(server.address)
@@ -205,20 +222,22 @@ def test_leaving_at_every_byte_of_a_request_leaves_nothing(server, bystander):
             peer.send(request[:length])
             if length % 7 == 0:
                 peer.reset()
-        bystander.goes_on()
+        bystander.is_answered()
     bystander.check()
 
 
-@pytest.mark.parametrize(("leave", "step"), [("close", 1), ("reset", 7)])
-def test_leaving_at_every_byte_of_an_object_leaves_nothing_of_it(server, bystander, leave, step):
+@pytest.mark.parametrize("way", [("close", 1), ("reset", 7)], ids=["close", "reset"])
+def test_leaving_at_every_byte_of_an_object_leaves_nothing_of_it(server, bystander, logged, way):
+    leave, step = way
     before = server.objects()
     for length in range(0, len(MESSAGE), step):
         with Peer(server.address) as peer:
             peer.associate(*CONTEXTS)
             peer.send(MESSAGE[:length])
             getattr(peer, leave)()
-        bystander.goes_on()
+        bystander.is_answered()
     bystander.check()
+    assert logged().count(" aborted by the loss of its connection") == len(range(0, len(MESSAGE), step))
     assert not any(path.name.startswith(f"{UID}-") for path in server.objects() - before)
 
 
@@ -230,7 +249,7 @@ def test_aborting_at_every_byte_of_an_object_leaves_nothing_of_it(server, bystan
             peer.associate(*CONTEXTS)
             peer.send(*IN_SINGLE_BYTES[:count])
             peer.abort()
-        bystander.goes_on()
+        bystander.is_answered()
     bystander.check()
     assert logged().count(" aborted by the peer, source 0, reason 0") == len(IN_SINGLE_BYTES) + 1
     assert not any(path.name.startswith(f"{UID}-") for path in server.objects() - before)
