@@ -12,6 +12,9 @@ from collections import Counter
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+#: Not of a class, whose name would take the place of this one.
+log = Logger(namespace="sdcc.association")
+
 #: So many lines about each address are written within so many seconds.
 LINES, PERIOD = 200, 10.0
 #: Addresses that are told apart within them. All others share what one has.
@@ -21,8 +24,6 @@ ELSEWHERE = "elsewhere"
 
 class RefusalLog:
     """Writes a bounded number of lines about each address; how many more there were is told in one."""
-
-    _log = Logger(namespace="sdcc.association")
 
     def __init__(
         self, clock: IReactorTime, *, lines: int = LINES, period: float = PERIOD, addresses: int = ADDRESSES
@@ -45,7 +46,7 @@ class RefusalLog:
             address = ELSEWHERE
         self._counts[address] += 1
         if self._counts[address] <= self._lines:
-            self._log.warn(text, **fields)
+            log.warn(text, **fields)
             return
         if not self._withheld:
             self._clock.callLater(self._end - now, self._tell)
@@ -53,7 +54,7 @@ class RefusalLog:
 
     def _tell(self) -> None:
         [(address, count)] = self._withheld.most_common(1)
-        self._log.warn(
+        log.warn(
             "{total} more peers were not let in within {period:g} s, {count} of them from {address}",
             total=self._withheld.total(),
             period=self._period,

@@ -96,7 +96,8 @@ def test_what_is_no_request_is_aborted(server, connect, logged, sent, cause):
     peer = connect(server.address)
     peer.send(sent)
     assert outcome(peer, 1) == ["abort 0/0"]
-    assert "aborted before an A-ASSOCIATE-RQ: " in logged()
+    assert "[sdcc.association#warn] 127.0.0.1:" in logged()
+    assert " aborted before an A-ASSOCIATE-RQ: " in logged()
     assert cause in logged()
 
 
