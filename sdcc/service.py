@@ -38,7 +38,7 @@ from sdcc.interfaces import IIndex, RunInThread
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.limits import AssociationLimits, WaitingBytes
-from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
+from sdcc.network.server import BACKLOG, MAXIMUM_WAITING, AssociationServer
 from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
@@ -227,7 +227,8 @@ class SDCC(Service):
         for (interface, port), locals_ in ports(self._configuration.locals):
             titles = ", ".join(locals_)
             try:
-                listening = self._reactor.listenTCP(port, self._server.port(locals_), interface=interface)
+                factory = self._server.port(locals_)
+                listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=interface)
             except CannotListenError as error:
                 reason = f"AE {titles}: cannot listen on {interface}:{port}: {error.socketError}"
                 raise CannotStart(reason) from None

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import psycopg2
 import psycopg2.errorcodes
 import psycopg2.extensions
-from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.defer import CancelledError, DeferredSemaphore
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.logger import Logger
@@ -42,6 +42,7 @@ STATEMENT_SHARE = 0.8
 KEEPALIVE = 10
 
 _DATA_EXCEPTION = "22"
+_QUERY_CANCELED = "57014"
 _FATAL = ("FATAL", "PANIC")
 
 
@@ -102,6 +103,8 @@ class _Session:
                 self.close()
                 raise Lost(str(error)) from None
             raise Refused(error.pgcode, _words(error)) from None
+        except CancelledError:  # what txpostgres makes of the server's QueryCanceledError
+            raise Refused(_QUERY_CANCELED, "canceling statement due to statement timeout") from None
         except ConnectionDone:
             raise Lost(f"no answer within {self._timeout:g} s") from None
         finally:

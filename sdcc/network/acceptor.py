@@ -22,6 +22,7 @@ from sdcc.upper_layer.codes import (
     RejectResult,
     RejectSource,
 )
+from sdcc.upper_layer.encoding import SHOWN
 from sdcc.upper_layer.machine import PROTOCOL_VERSION_NOT_SUPPORTED
 from sdcc.upper_layer.pdu import AssociateAC, AssociateRJ, AssociateRQ
 
@@ -108,7 +109,7 @@ def application_context(case: Case) -> Refused | None:
     allowed = " or ".join(sorted(conformance.APPLICATION_CONTEXTS))
     return refused_by_user(
         RejectReasonUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED,
-        f"application context {name!r} is not {allowed}",
+        f"application context {name[:SHOWN]!r} is not {allowed}",
     )
 
 

@@ -27,12 +27,15 @@ from sdcc.network.acceptor import Accepted, Acceptor, Refused, wrong_protocol_ve
 from sdcc.network.connection import Connection
 from sdcc.network.exchange import Exchange, Performance
 from sdcc.network.flow import Flow, Hold
+from sdcc.network.gathering import Gathering
 from sdcc.network.limits import Account, AssociationLimits, WaitingBytes
 from sdcc.network.progress import ProgressWatch
+from sdcc.network.refusals import RefusalLog
 from sdcc.printable import ae_value, byte_count, printable
 from sdcc.services.registry import Registry
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.codes import AbortSource
+from sdcc.upper_layer.encoding import SHOWN
 from sdcc.upper_layer.machine import (
     AbortIndication,
     AssociateIndication,
@@ -61,6 +64,8 @@ class Surroundings:
     waiting: WaitingBytes
     settings: AssociationSettings
     clock: IReactorTime
+    refusals: RefusalLog
+    gathering: Gathering
     #: Numbers the associations of this process, for the log.
     next_number: Callable[[], int]
 
@@ -90,6 +95,7 @@ class AcceptorProtocol(Connection):
         self._exchange: Exchange | None = None
         self._progress: ProgressWatch | None = None
         self._has_sent = False
+        self._gathered = 0
         self._is_in_log = False
         self._performed_count = 0
 
@@ -110,17 +116,34 @@ class AcceptorProtocol(Connection):
         if not self._is_in_log and self.association.state is State.STA13:
             self._is_in_log = True
             cause = self.association.fault or "a PDU out of place"
-            log.warn("{name} aborted before an A-ASSOCIATE-RQ: {cause}", name=self._name, cause=cause)
+            self._log_stranger("{name} aborted before an A-ASSOCIATE-RQ: {cause}", cause=cause)
         if self._progress is not None and self._exchange is not None:
-            self._progress.received(len(data), inside_message=self._exchange.is_inside_message)
+            has_begun = self._exchange.is_inside_message or self.association.is_inside_pdu
+            self._progress.received(len(data), inside_message=has_begun)
+        self._hold(self.association.gathered)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._flow.close()
+        self._hold(0)
         super().connectionLost(reason)
         self._end()
         if not self._is_in_log and self._has_sent:
-            log.warn("{name} left before its A-ASSOCIATE-RQ was whole", name=self._name)
+            self._log_stranger("{name} left before its A-ASSOCIATE-RQ was whole")
         ensureDeferred(self._settle()).addErrback(self._program_fault)
+
+    def _hold(self, gathered: int) -> None:
+        """Count the bytes of a PDU that is not whole; where all connections' are too many, end this one."""
+        before, self._gathered = self._gathered, gathered
+        gathering = self._surroundings.gathering
+        if gathering.replace(before, gathered):
+            return
+        cause = f"requests that are not whole take more than {gathering.limit >> 20} MiB"
+        if self.association.may_abort:
+            self.abort(cause)
+        else:
+            self._is_in_log = True
+            self._log_stranger("{name} closed: {cause}", cause=cause)
+        self.transport.abortConnection()
 
     async def _settle(self) -> None:
         if self._exchange is not None:
@@ -181,13 +204,16 @@ class AcceptorProtocol(Connection):
             self._establish(request, judgement)
 
     def _log_refusal(self, refused: Refused) -> None:
-        log.warn(
+        self._log_stranger(
             "{name} refused {codes}: {rule} (from {address})",
-            name=self._name,
             codes=refused.codes,
             rule=refused.rule,
             address=self._address,
         )
+
+    def _log_stranger(self, text: str, **fields: object) -> None:
+        """A line about a peer that has no association."""
+        self._surroundings.refusals.warn(self._address, text, name=self._name, **fields)
 
     def _establish(self, request: AssociateRQ, accepted: Accepted) -> None:
         around = self._surroundings
@@ -276,9 +302,8 @@ class AcceptorProtocol(Connection):
         request = performance.request
         sop_class = self._surroundings.sop_classes[performance.context.abstract_syntax]
         command = command_name(request.command_field).removesuffix("-RQ")
-        return printable(
-            " ".join(filter(None, (command, sop_class.short, request.affected_sop_instance_uid)))
-        )
+        instance = (request.affected_sop_instance_uid or "")[:SHOWN]
+        return printable(" ".join(filter(None, (command, sop_class.short, instance))))
 
     # --- the end ---
 

@@ -8,17 +8,21 @@ from collections.abc import Mapping
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
-from twisted.logger import Logger
 
 from sdcc.config import AssociationSettings, Local
 from sdcc.conformance import SOPClass
 from sdcc.network.acceptor import Acceptor
+from sdcc.network.gathering import Gathering
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.protocol import AcceptorProtocol, Surroundings
+from sdcc.network.refusals import ELSEWHERE, RefusalLog
 from sdcc.services.registry import Registry
 
 #: Connections that have no association: before A-ASSOCIATE-RQ, or after the end until the peer closes.
 MAXIMUM_WAITING = 2000
+#: Connections that wait to be accepted. One more is not heard, and asks again after a second or three: a
+#: crowd that comes at once must not do that to others.
+BACKLOG = 1024
 
 
 class AssociationServer:
@@ -27,8 +31,6 @@ class AssociationServer:
     :param maximum_waiting: connections without an association; one more is closed at once, so that
         descriptors are left for those that have one.
     """
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -41,9 +43,11 @@ class AssociationServer:
         settings: AssociationSettings,
         clock: IReactorTime,
         maximum_waiting: int = MAXIMUM_WAITING,
+        gathering: Gathering | None = None,
     ) -> None:
         self._clock = clock
         self._settings = settings
+        self._refusals = RefusalLog(clock)
         self._surroundings = Surroundings(
             acceptor=acceptor,
             registry=registry,
@@ -52,6 +56,8 @@ class AssociationServer:
             waiting=waiting,
             settings=settings,
             clock=clock,
+            refusals=self._refusals,
+            gathering=gathering or Gathering(),
             next_number=itertools.count(1).__next__,
         )
         self._limits = limits
@@ -70,7 +76,8 @@ class AssociationServer:
         self._is_crowded = len(self._connections) - self._limits.total >= self._maximum_waiting
         if self._is_crowded:
             if not was_crowded:
-                self._log.warn(
+                self._refusals.warn(
+                    ELSEWHERE,
                     "new connections are closed: {maximum} are open without an association",
                     maximum=self._maximum_waiting,
                 )

@@ -58,6 +58,16 @@ class Association:
         return self._machine.state
 
     @property
+    def is_inside_pdu(self) -> bool:
+        """Whether a PDU of the peer's has begun of which more must come."""
+        return not self._framer.is_between_pdus
+
+    @property
+    def gathered(self) -> int:
+        """Bytes that are held of a PDU that is not whole."""
+        return self._framer.gathered
+
+    @property
     def may_answer(self) -> bool:
         """Whether :meth:`accept` and :meth:`reject` are possible."""
         return self._machine.allows(Event.EVT7)

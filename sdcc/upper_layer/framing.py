@@ -84,6 +84,11 @@ class Framer:
     def is_between_pdus(self) -> bool:
         return not (self._pdu_left or self._control_type or self._partial)
 
+    @property
+    def gathered(self) -> int:
+        """Bytes that are held, because the PDU that they begin is not whole."""
+        return len(self._partial)
+
     def feed(self, data: bytes) -> list[Received]:
         """Take what came, of any length; give what it completes, in order.
 

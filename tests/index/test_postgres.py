@@ -303,6 +303,15 @@ def test_a_lock_that_another_keeps_is_a_certain_refusal(new_postgresql: Any, mak
         assert engine.register(make("1")) == [Registered(None)]
 
 
+def test_a_statement_that_takes_too_long_is_a_certain_refusal_too(engine: Any) -> None:
+    """The server cancels it, which the driver tells in a way of its own."""
+    engine.run(session(engine).run("SET statement_timeout = 50"))
+    with pytest.raises(Refused, match="canceling statement") as refused:
+        engine.run(session(engine).run("SELECT pg_sleep(5)"))
+    assert refused.value.sqlstate == "57014"
+    assert engine.run(session(engine).run("SELECT 1")) == [(1,)]
+
+
 def test_a_conflict_is_tried_again(engine: Any, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 

@@ -25,6 +25,7 @@ from sdcc.dimse.messages import EchoRequest, Response, StoreRequest
 from sdcc.interfaces import IOperation, IServiceProvider, Outcome, Session
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import literal
+from sdcc.network.gathering import Gathering
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.server import AssociationServer
 from sdcc.services.registry import Registry
@@ -185,7 +186,12 @@ class World:
     """One process's server."""
 
     def __init__(
-        self, *, waiting: WaitingBytes | None = None, maximum_waiting: int = 100, **configured: Any
+        self,
+        *,
+        waiting: WaitingBytes | None = None,
+        maximum_waiting: int = 100,
+        gathering: Gathering | None = None,
+        **configured: Any,
     ) -> None:
         settings = AssociationSettings(artim_timeout=30, idle_timeout=300, drain_timeout=20)
         self.configuration = replace(
@@ -215,6 +221,7 @@ class World:
             settings=self.configuration.association,
             clock=self.clock,
             maximum_waiting=maximum_waiting,
+            gathering=gathering,
         )
 
     async def resolve(self, host: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 from sdcc.config import Local, Remote
 from sdcc.network.limits import OPERATION_COST, Account, AssociationLimits, WaitingBytes
 
@@ -34,6 +36,15 @@ def test_all_together_have_a_limit() -> None:
     assert "maximum_open = 1" in str(limits.exceeded(LOCAL, None))
     limits.release(slot)
     assert limits.total == 0
+
+
+def test_callers_that_have_left_are_forgotten() -> None:
+    """They are strangers, and may call themselves differently each time."""
+    limits = AssociationLimits(100)
+    before = pickle.dumps(limits)
+    for number in range(100):
+        limits.release(limits.take("SDCC", f"CALLER{number}"))
+    assert pickle.dumps(limits) == before
 
 
 def account(waiting: WaitingBytes, calls: list[str], name: str) -> Account:

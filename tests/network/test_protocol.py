@@ -116,12 +116,30 @@ def test_a_peer_that_leaves_while_its_name_is_resolved_leaves_nothing(
     assert world.limits.total == 0
 
 
-def test_p_data_before_the_answer_is_out_of_place(new_world: Any, build: SimpleNamespace) -> None:
+@pytest.mark.parametrize(
+    ("pdu", "reason"),
+    [
+        ("echo", 2),
+        ("request", 2),
+        (AssociateRJ(1, 1, 1), 2),
+        (ReleaseRQ(), 2),
+        (ReleaseRP(), 2),
+        (b"\x42\0\0\0\0\4", 1),
+        (b"\4\0\xff\xff\xff\xff", 6),
+    ],
+    ids=["data", "request", "rejection", "release", "release response", "unknown", "too long"],
+)
+def test_whatever_comes_before_the_answer_is_out_of_place(
+    new_world: Any, build: SimpleNamespace, pdu: Any, reason: int
+) -> None:
     world = new_world(remotes=(Remote(ae_title="CT01", address="ct01.example"),))
     world.names["ct01.example"] = Deferred()
     peer = world.peer()
-    peer.send(build.request(), build.echo())
-    assert peer.received() == [Abort(2, 2)]
+    peer.send(build.request(), getattr(build, pdu)() if isinstance(pdu, str) else pdu)
+    assert peer.received() == [Abort(2, reason)]
+    world.names["ct01.example"].callback(frozenset({ip_address("127.0.0.1")}))
+    assert peer.received() == []
+    assert world.limits.total == 0
 
 
 @pytest.mark.parametrize(
@@ -442,6 +460,17 @@ def test_an_idle_association_is_aborted(world: Any, lines: list[str]) -> None:
     assert world.limits.total == 0
     world.clock.advance(30)
     assert peer.transport.disconnecting
+
+
+def test_a_byte_a_minute_is_no_progress_even_before_the_pdu_says_what_it_is(
+    world: Any, build: SimpleNamespace, lines: list[str]
+) -> None:
+    peer = world.peer().associate()
+    for byte in build.request().encode()[:6]:
+        peer.send(bytes([byte]))
+        world.clock.advance(60)
+    assert peer.received() == [Abort(0, 0)]
+    assert lines[-1] == "SDCC<-CT01(1) aborted source 0: no progress for 300 s"
 
 
 def test_an_association_is_not_idle_while_it_waits_for_us(world: Any, build: SimpleNamespace) -> None:
