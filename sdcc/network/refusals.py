@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 #: Not of a class, whose name would take the place of this one.
@@ -35,6 +35,7 @@ class RefusalLog:
         self._end = clock.seconds()
         self._counts: Counter[str] = Counter()
         self._withheld: Counter[str] = Counter()
+        self._telling: IDelayedCall | None = None
 
     def warn(self, address: str, text: str, /, **fields: object) -> None:
         """A line about a peer at an address, as :class:`twisted.logger.Logger` takes it."""
@@ -48,11 +49,18 @@ class RefusalLog:
         if self._counts[address] <= self._lines:
             log.warn(text, **fields)
             return
-        if not self._withheld:
-            self._clock.callLater(self._end - now, self._tell)
+        if self._telling is None:
+            self._telling = self._clock.callLater(self._end - now, self._tell)
         self._withheld[address] += 1
 
+    def close(self) -> None:
+        """Tell now what is still to be told."""
+        if self._telling is not None:
+            self._telling.cancel()
+            self._tell()
+
     def _tell(self) -> None:
+        self._telling = None
         [(address, count)] = self._withheld.most_common(1)
         log.warn(
             "{total} more peers were not let in within {period:g} s, {count} of them from {address}",

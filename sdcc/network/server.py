@@ -93,8 +93,11 @@ class AssociationServer:
 
     async def stop(self) -> None:
         """End idle associations now, others when what is under way is done, all after `drain_timeout`."""
-        if not self._connections:
-            return
+        if self._connections:
+            await self._drain()
+        self._refusals.close()
+
+    async def _drain(self) -> None:
         self._all_closed = Deferred()
         for connection in list(self._connections):
             connection.drain()

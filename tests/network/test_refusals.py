@@ -53,6 +53,16 @@ def test_addresses_beyond_those_told_apart_share_their_lines(lines: list[str]) -
     assert lines[2:] == [more(2, 1, "elsewhere")]
 
 
+def test_what_is_still_to_be_told_is_told_at_a_stop(lines: list[str]) -> None:
+    clock = Clock()
+    log = RefusalLog(clock, lines=1)
+    log.close()
+    flood(log, 3)
+    log.close()
+    assert lines[1:] == [more(2, 2)]
+    assert clock.getDelayedCalls() == []
+
+
 def test_the_next_period_begins_with_its_first_line(lines: list[str]) -> None:
     clock = Clock()
     log = RefusalLog(clock, lines=1)
