@@ -48,6 +48,11 @@ def association(random: Random) -> Part:
     return Part(content=pdus)
 
 
+def messages(random: Random) -> Part:
+    """What follows the request."""
+    return Part(content=association(random).content[1:])
+
+
 def answered_association(random: Random) -> Part:
     """What an acceptor says: its answer, responses, and one of the ends."""
     contexts = _contexts(random)
@@ -73,7 +78,7 @@ def item(item_type: int, *content: Part | bytes) -> Part:
 def _contexts(random: Random) -> list[Context]:
     first = Context(1, VERIFICATION.uid, IMPLICIT_VR_LITTLE_ENDIAN)
     others = [
-        Context(3 + 2 * index, random.choice((CT, CT, MR, _QUERY)), random.choice(SYNTAXES))
+        Context(3 + 2 * index, random.choice((CT, CT, CT, MR, MR, MR, _QUERY)), random.choice(SYNTAXES))
         for index in range(random.randint(1, 4))
     ]
     return [first, *others]

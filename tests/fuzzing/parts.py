@@ -71,10 +71,22 @@ def mutated(random: Random, stream: Part, other: Part) -> bytes:
 
 
 def segments(random: Random, data: bytes) -> list[bytes]:
-    """The same bytes as a transport might give them."""
-    cuts = sorted(random.randint(0, len(data)) for _ in range(random.randint(0, 6)))
+    """The same bytes as a transport might give them.
+
+    Mostly the first PDU comes by itself, as its sender waits for the answer: what comes with it is
+    out of place.
+    """
+    cuts = [random.randint(0, len(data)) for _ in range(random.randint(0, 6))]
+    if random.randint(0, 7):
+        cuts.append(first_pdu_length(data))
+    cuts.sort()
     pieces = [data[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
     return [piece for piece in pieces if piece]
+
+
+def first_pdu_length(data: bytes) -> int:
+    """As it says of itself, and no more than there is."""
+    return min(len(data), 6 + int.from_bytes(data[2:6], "big"))
 
 
 # --- what goes wrong with parts ------------------------------------------------------------

@@ -39,6 +39,7 @@ def in_pieces(draw: st.DrawFn, streams: st.SearchStrategy[bytes]) -> tuple[bytes
 
 
 requestors = faulty(associations.association)
+messages = faulty(associations.messages)
 acceptors = faulty(associations.answered_association)
 command_sets = faulty(associations.command_set)
 

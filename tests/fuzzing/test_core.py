@@ -20,6 +20,7 @@ from .streams import (
     faulty_data_sets,
     file_heads,
     in_pieces,
+    messages,
     requestors,
 )
 
@@ -49,7 +50,7 @@ def test_a_requestor_aborts_where_the_table_says(data: bytes) -> None:
 
 
 @examples(400)
-@given(in_pieces(requestors))
+@given(in_pieces(messages))
 def test_messages_are_the_same_however_they_come(stream: tuple[bytes, list[bytes]]) -> None:
     wire.messages_are_the_same_however_they_come(*stream)
 
