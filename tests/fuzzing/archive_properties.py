@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 import warnings
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pydicom
 from pydicom.filereader import read_dataset
 
 from sdcc.archive import attributes, elements, part10
-from sdcc.archive.attributes import ATTRIBUTES, LONGEST_FAULT, ParsedDataSet, parse
+from sdcc.archive.attributes import LONGEST_FAULT, ParsedDataSet, parse
 from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH, error_comment
 from sdcc.interfaces import Announcement, CannotUnderstand, Provenance
@@ -18,9 +19,6 @@ from sdcc.printable import AE_LENGTH, ae_value
 
 from ..archive.readings import fields, wanted
 from .wire_properties import fits_a_line
-
-#: Of the values that are kept, and of reads in search of headers.
-MOST_READ = elements.MOST_READ + elements.FIRST_READ + (len(ATTRIBUTES) + 1) * elements.LONGEST_VALUE
 
 
 class Source:
@@ -49,9 +47,18 @@ def a_data_set_is_understood_or_refused(data: bytes, transfer_syntax: str) -> Pa
         parsed, words, limit = None, str(refusal), MAXIMUM_COMMENT_LENGTH
         assert error_comment(words) == words
     assert words is None or (0 < len(words) <= limit and words.isascii() and words.isprintable())
-    assert source.amount <= MOST_READ
+    if parsed is not None:
+        texts = [value for value in fields(parsed).values() if isinstance(value, str)]
+        assert [text for text in texts if not can_be_kept(text)] == []
+    # once in search of headers, once for wanted values, and once more where windows overlap
+    assert source.amount <= 3 * len(data)
     _each_header_is_read_once_but_for_those_at_a_windows_end(data, transfer_syntax)
     return parsed
+
+
+def can_be_kept(text: str) -> bool:
+    """PS3.5 6.1.3, and what no database takes."""
+    return not any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n\f\r" for c in text)
 
 
 def _each_header_is_read_once_but_for_those_at_a_windows_end(data: bytes, transfer_syntax: str) -> None:

@@ -156,7 +156,10 @@ def _message(random: Random, context: Context, number: int) -> Iterator[Part]:
 def command_set(random: Random) -> Part:
     """A Command Set by itself, of any kind and with any of the elements that messages have."""
     field = random.choice((0x0001, 0x0010, 0x0020, 0x0021, 0x0030, 0x0110, 0x0140, 0x0FFF, 0x8001, 0x8030))
-    elements = {0x0120: 1, 0x0900: 0xA700, 0x0902: "out of resources", 0x1000: new_uid(random), 0x1001: "1.2"}
+    elements = {
+        **{0x0120: 1, 0x0900: 0xA700, 0x0901: "\0\0\2\0\0\0\0\1", 0x0902: "out of resources"},
+        **{0x1000: new_uid(random), 0x1001: "1.2", 0x1030: "MOVER"},
+    }
     chosen = {tag: elements[tag] for tag in random.sample(list(elements), random.randrange(5))}
     return _command_set(
         field, random.choice((_DATA_SET, _NO_DATA_SET)), CT, random.randrange(0x10000), chosen

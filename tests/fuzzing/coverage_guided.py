@@ -48,6 +48,7 @@ def _pieces(data: bytes) -> list[bytes]:
 
 def _stream(data: bytes) -> None:
     wire.a_stream_is_cut_the_same_however_it_comes(data, _pieces(data))
+    wire.a_stream_is_cut_into_what_its_pdus_held_whole_say(data)
     wire.a_pdu_that_is_understood_is_encoded_and_understood_again(data)
 
 

@@ -9,9 +9,11 @@ from sdcc.printable import printable
 from sdcc.upper_layer.machine import Role
 
 from . import archive_properties as archive
+from . import associations
 from . import wire_properties as wire
 from .data_sets import DataSet
 from .effort import examples
+from .parts import Part
 from .streams import (
     acceptors,
     command_sets,
@@ -22,6 +24,7 @@ from .streams import (
     in_pieces,
     messages,
     requestors,
+    sound,
 )
 
 
@@ -29,6 +32,12 @@ from .streams import (
 @given(in_pieces(requestors | acceptors))
 def test_a_stream_is_cut_the_same_however_it_comes(stream: tuple[bytes, list[bytes]]) -> None:
     wire.a_stream_is_cut_the_same_however_it_comes(*stream)
+
+
+@examples(600)
+@given(requestors | acceptors)
+def test_a_stream_is_cut_into_what_its_pdus_held_whole_say(data: bytes) -> None:
+    wire.a_stream_is_cut_into_what_its_pdus_held_whole_say(data)
 
 
 @examples(400)
@@ -49,13 +58,19 @@ def test_a_requestor_aborts_where_the_table_says(data: bytes) -> None:
     wire.an_association_aborts_where_the_table_says(data, Role.REQUESTOR)
 
 
+@examples(300)
+@given(sound(associations.messages))
+def test_sound_messages_are_understood(stream: Part) -> None:
+    wire.sound_messages_are_understood(stream.encode())
+
+
 @examples(400)
 @given(in_pieces(messages))
 def test_messages_are_the_same_however_they_come(stream: tuple[bytes, list[bytes]]) -> None:
     wire.messages_are_the_same_however_they_come(*stream)
 
 
-@examples(600)
+@examples(1500)
 @given(command_sets)
 def test_a_command_set_is_understood_or_refused(data: bytes) -> None:
     wire.a_command_set_is_understood_or_refused(data)

@@ -7,12 +7,7 @@ from typing import TypeAlias
 
 from sdcc.dimse import command
 from sdcc.dimse.command import CommandError, Tag
-from sdcc.dimse.fragments import (
-    MAXIMUM_COMMAND_LENGTH,
-    CommandReceived,
-    DataSetPiece,
-    MessageAssembler,
-)
+from sdcc.dimse.fragments import CommandReceived, DataSetPiece, MessageAssembler
 from sdcc.dimse.messages import CancelRequest, parse
 from sdcc.upper_layer.association import EVENTS, Association
 from sdcc.upper_layer.errors import PeerError
@@ -21,16 +16,19 @@ from sdcc.upper_layer.machine import (
     AssociateIndication,
     DataIndication,
     Output,
+    ProviderAbortIndication,
     ReleaseIndication,
     Role,
     State,
 )
-from sdcc.upper_layer.pdu import PDU, Abort
+from sdcc.upper_layer.pdu import PDU, PDU_HEADER, Abort, PDataTF, decode
 
 from ..upper_layer.back_to_back import ANSWER, REQUEST
 from ..upper_layer.table_9_10 import CELLS
 
 MAXIMUM_LENGTH = 16384
+#: Less than the product has, so that streams of a few kilobytes reach it.
+MAXIMUM_COMMAND_LENGTH = 1024
 #: So few bytes hold the end of one PDU or value at most, and complete no second one.
 FEWEST = 6
 ABORTS = ("AA-1", "AA-7", "AA-8")
@@ -55,7 +53,29 @@ def a_stream_is_cut_the_same_however_it_comes(data: bytes, pieces: Pieces) -> No
     """And never is more of it held than one A-ASSOCIATE PDU, nor is anything taken after a fault."""
     whole = _cut([data])
     assert _cut(pieces) == whole
-    assert _cut(small_pieces(data, 1)) == whole
+    assert _cut(small_pieces(data, 1 + len(data) // 1000)) == whole
+
+
+def a_stream_is_cut_into_what_its_pdus_held_whole_say(data: bytes) -> None:
+    """As far as it consists of whole PDUs, and with a fault in the one in which the codec finds one."""
+    end = 0
+    said: list[object] = []
+    while len(data) - end >= PDU_HEADER.size:
+        pdu_type, length = PDU_HEADER.unpack_from(data, end)
+        begin, end = end + PDU_HEADER.size, end + PDU_HEADER.size + length
+        if end > len(data):
+            return
+        try:
+            decoded = decode(pdu_type, data[begin:end])
+        except PeerError:
+            assert isinstance(Framer(0).feed(data[:end])[-1], PeerError)
+            return
+        if isinstance(decoded, PDataTF):
+            for value in decoded.values:
+                _put_together(said, (value.context_id, value.is_command), value.data, value.is_last)
+        else:
+            said.append((decoded, str(decoded)))
+        assert _meaning(Framer(0).feed(data[:end])) == said
 
 
 def _cut(pieces: Iterable[bytes]) -> list[object]:
@@ -63,7 +83,8 @@ def _cut(pieces: Iterable[bytes]) -> list[object]:
     received: list[Received] = []
     for piece in pieces:
         received += framer.feed(piece)
-        assert len(framer._partial) <= MAXIMUM_ASSOCIATE_LENGTH
+        # what is held, and what would be waited for
+        assert max(len(framer._partial), framer._control_length) <= MAXIMUM_ASSOCIATE_LENGTH
     faults = [item for item in received if isinstance(item, PeerError)]
     assert faults in ([], received[-1:])
     if faults:
@@ -91,6 +112,8 @@ def _meaning(received: Iterable[Received]) -> list[object]:
 
 
 def _put_together(said: list[object], kind: object, data: bytes | memoryview, is_last: bool) -> None:
+    if not data and not is_last:
+        return  # it says nothing
     match said:
         case [*_, [before, bytes(begun), False]] if before == kind:
             said[-1] = [kind, begun + bytes(data), is_last]
@@ -160,11 +183,15 @@ def messages_are_the_same_however_they_come(data: bytes, pieces: Pieces) -> None
     assert _messages(small_pieces(data)) == whole
 
 
+def sound_messages_are_understood(data: bytes) -> None:
+    assert [item for item in _messages([data]) if isinstance(item, str | ProviderAbortIndication)] == []
+
+
 def _messages(pieces: Iterable[bytes]) -> list[object]:
     association = _begun(Role.ACCEPTOR)
     association.receive_data(REQUEST.encode())
     association.accept(ANSWER)
-    assembler = MessageAssembler(range(1, 10, 2))
+    assembler = MessageAssembler(range(1, 10, 2), maximum_command_length=MAXIMUM_COMMAND_LENGTH)
     said: list[object] = []
     for piece in pieces:
         for output in association.receive_data(piece):
@@ -194,6 +221,7 @@ def a_command_set_is_understood_or_refused(data: bytes) -> None:
     except CommandError as error:
         fits_a_line(error)
         return
+    assert _end_of_the_last_element(data) == len(data)
     encoded = command.encode(decoded)
     again = command.decode(encoded)
     assert {**again, Tag.COMMAND_GROUP_LENGTH: 0} == {**decoded, Tag.COMMAND_GROUP_LENGTH: 0}
@@ -209,3 +237,11 @@ def a_command_set_is_understood_or_refused(data: bytes) -> None:
     assert again_message.has_data_set == message.has_data_set
     assert isinstance(message, CancelRequest) or again_message.command_field == message.command_field
     assert again_message.encode() == once
+
+
+def _end_of_the_last_element(command_set: bytes) -> int:
+    """By the lengths of all elements, which must not reach beyond the Command Set."""
+    at = 0
+    while at < len(command_set):
+        at += 8 + int.from_bytes(command_set[at + 4 : at + 8], "little")
+    return at
