@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["sdcc"]):
 
     from . import archive_properties as archive
     from . import wire_properties as wire
-    from .acceptor_properties import a_stream_ends_and_leaves_nothing
+    from .acceptor_properties import Circumstances, Reading, streams_end_and_leave_nothing
 from .associations import answered_association, association, command_set, messages
 from .data_sets import SYNTAXES, data_set, file_head
 from .parts import Part, mutated, segments
@@ -54,8 +54,14 @@ def _stream(data: bytes) -> None:
 
 def _acceptor(data: bytes) -> None:
     wire.an_association_aborts_where_the_table_says(data, Role.ACCEPTOR)
-    odd = crc32(data)
-    a_stream_ends_and_leaves_nothing(_pieces(data), disk_is_fast=bool(odd & 1), peer_leaves=bool(odd & 2))
+    random = Random(crc32(data))
+    circumstances = Circumstances(
+        disk_is_fast=bool(random.randrange(2)),
+        reading=random.choice(list(Reading)),
+        peers_leave=bool(random.randrange(2)),
+        stop_after=random.choice((None, None, 0, 2)),
+    )
+    streams_end_and_leave_nothing([segments(random, data)], circumstances)
 
 
 def _data_set(data: bytes) -> None:

@@ -160,7 +160,7 @@ def spoil(random: Random, stream: Part, other: Part) -> None:
         around.content[index] = random.choice(BYTEWISE)(random, _bytes(around.content[index]))
 
 
-STRUCTURAL = (lie, retype, drop, repeat, swap, splice, cross, nest, spoil)
+STRUCTURAL = (lie, retype, drop, repeat, swap, splice, cross, nest, spoil, spoil)
 
 
 def _place(random: Random, stream: Part) -> tuple[Part, int]:
@@ -217,4 +217,9 @@ def _with_text(random: Random, data: bytes) -> bytes:
     return data[:at] + random.choice(_ILL_TEXT) + data[at:]
 
 
-BYTEWISE = (_with_a_bit_turned, _cut_short, _with_more, _with_less, _with_an_extreme, _with_text)
+def _grown(random: Random, data: bytes) -> bytes:
+    """What holds more than there is room for elsewhere."""
+    return data * min(random.choice((20, 1000)), LONGEST_CONTENT // max(1, len(data)))
+
+
+BYTEWISE = (_with_a_bit_turned, _cut_short, _with_more, _with_less, _with_an_extreme, _with_text, _grown)

@@ -5,15 +5,22 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .acceptor_properties import a_stream_ends_and_leaves_nothing
+from .acceptor_properties import Circumstances, Reading, streams_end_and_leave_nothing
 from .effort import examples
 from .streams import in_pieces, requestors
 
+circumstances = st.builds(
+    Circumstances,
+    disk_is_fast=st.booleans(),
+    reading=st.sampled_from(Reading),
+    peers_leave=st.booleans(),
+    stop_after=st.none() | st.integers(0, 6),
+)
 
-@examples(800)
-@given(in_pieces(requestors), st.booleans(), st.booleans())
-def test_a_stream_ends_and_leaves_nothing(
-    stream: tuple[bytes, list[bytes]], disk_is_fast: bool, peer_leaves: bool
+
+@examples(600)
+@given(st.lists(in_pieces(requestors), min_size=1, max_size=2), circumstances)
+def test_streams_end_and_leave_nothing(
+    streams: list[tuple[bytes, list[bytes]]], circumstances: Circumstances
 ) -> None:
-    _, pieces = stream
-    a_stream_ends_and_leaves_nothing(pieces, disk_is_fast=disk_is_fast, peer_leaves=peer_leaves)
+    streams_end_and_leave_nothing([pieces for _, pieces in streams], circumstances)
