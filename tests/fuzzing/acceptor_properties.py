@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import zip_longest
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
@@ -13,13 +14,15 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from sdcc.dimse.messages import Response
 from sdcc.dimse.status import Status
 from sdcc.interfaces import Outcome
+from sdcc.network import exchange
 from sdcc.network.limits import WaitingBytes
 from sdcc.upper_layer.pdu import Abort, AssociateAC, AssociateRJ, ReleaseRP
 
 from ..network.conftest import Peer, World
 
-#: Small, so that streams of a few kilobytes reach them.
+#: The limits are small, so that streams of a few kilobytes reach them.
 WAITING_BYTES = {"of_one": 2048, "of_all": 3072, "spared": 256}
+EXCHANGE = {"TURN": 40, "QUEUE_LIMIT": 1024}
 #: More than a stream needs of anything.
 TURNS = 200
 #: Characters of a line of the log, whatever a peer calls itself and what it sends.
@@ -55,7 +58,8 @@ def streams_end_and_leave_nothing(streams: Sequence[Sequence[bytes]], circumstan
     events: list[LogEvent] = []
     globalLogPublisher.addObserver(events.append)
     try:
-        _let_them_come(streams, circumstances)
+        with patch.multiple(exchange, **EXCHANGE):
+            _let_them_come(streams, circumstances)
     finally:
         globalLogPublisher.removeObserver(events.append)
     assert [event for event in events if "log_failure" in event] == []
