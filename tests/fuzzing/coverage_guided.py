@@ -26,6 +26,7 @@ with atheris.instrument_imports(include=["sdcc"]):
     from sdcc.upper_layer.machine import Role
 
     from . import archive_properties as archive
+    from . import test_acceptor, test_core
     from . import wire_properties as wire
     from .acceptor_properties import Circumstances, Reading, streams_end_and_leave_nothing
 from .associations import answered_association, association, command_set, messages
@@ -83,6 +84,10 @@ def _requestor(data: bytes) -> None:
     wire.an_association_aborts_where_the_table_says(data, Role.REQUESTOR)
 
 
+def _choices(random: Random) -> Part:
+    return Part(content=[random.randbytes(2048)])
+
+
 TARGETS = {
     "stream": Target(_stream, association),
     "messages": Target(_messages, messages),
@@ -91,6 +96,13 @@ TARGETS = {
     "command": Target(wire.a_command_set_is_understood_or_refused, command_set),
     "data-set": Target(_data_set, _made_data_set),
     "file-head": Target(archive.a_files_head_is_understood_or_refused, file_head),
+    # the tests themselves: here the bytes are hypothesis's choices of what goes wrong with which stream
+    "faulty-associations": Target(
+        test_acceptor.test_streams_end_and_leave_nothing.hypothesis.fuzz_one_input, _choices
+    ),
+    "faulty-data-sets": Target(
+        test_core.test_a_data_set_is_understood_or_refused.hypothesis.fuzz_one_input, _choices
+    ),
 }
 
 

@@ -517,7 +517,8 @@ def test_a_stop_that_closes_a_connection_reads_no_more_of_it(world: Any, build: 
     response = Response(command_field=0x8001, message_id_being_responded_to=1, status=0).encode()
     peer.send(data_pdu(1, 1, response[:10]))
     ensureDeferred(world.server.stop())
-    peer.send(data_pdu(1, 3, response[10:]) + data_pdu(1, 0, bytes(QUEUE_LIMIT // 32)) * 32 + Abort(0, 0).encode())
+    more = data_pdu(1, 0, bytes(QUEUE_LIMIT // 32)) * 32
+    peer.send(data_pdu(1, 3, response[10:]) + more + Abort(0, 0).encode())
     assert peer.is_gone
     assert world.limits.total == 0
 
