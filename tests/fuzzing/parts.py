@@ -17,7 +17,7 @@ _, BIG_16, LITTLE_16, BIG_32, LITTLE_32 = BYTE_LENGTHS
 
 UNDEFINED = 0xFFFFFFFF
 #: A part that grows by repetition gets no longer than this, nor does a stream get many times more parts.
-LONGEST_CONTENT = 64 * 1024
+LONGEST_CONTENT = 16 * 1024
 MOST_COPIES = 40
 
 Content: TypeAlias = "list[Part | bytes]"

@@ -18,7 +18,7 @@ circumstances = st.builds(
 )
 
 
-@examples(600)
+@examples(500)
 @given(st.lists(in_pieces(requestors), min_size=1, max_size=2), circumstances)
 def test_streams_end_and_leave_nothing(
     streams: list[tuple[bytes, list[bytes]]], circumstances: Circumstances

@@ -28,7 +28,7 @@ from .streams import (
 )
 
 
-@examples(600)
+@examples(500)
 @given(in_pieces(requestors | acceptors))
 def test_a_stream_is_cut_the_same_however_it_comes(stream: tuple[bytes, list[bytes]]) -> None:
     wire.a_stream_is_cut_the_same_however_it_comes(*stream)
@@ -70,7 +70,7 @@ def test_messages_are_the_same_however_they_come(stream: tuple[bytes, list[bytes
     wire.messages_are_the_same_however_they_come(*stream)
 
 
-@examples(1500)
+@examples(1000)
 @given(command_sets)
 def test_a_command_set_is_understood_or_refused(data: bytes) -> None:
     wire.a_command_set_is_understood_or_refused(data)

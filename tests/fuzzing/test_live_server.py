@@ -12,7 +12,7 @@ from .effort import SECONDS
 
 #: Sent before anything is measured, so that what a server has for good is there.
 WARMING = 300
-STREAMS = 2000
+STREAMS = 1500
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="descriptors and memory are counted as Linux shows them"

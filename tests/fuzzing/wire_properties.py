@@ -57,16 +57,16 @@ def a_stream_is_cut_the_same_however_it_comes(data: bytes, pieces: Pieces) -> No
 
 
 def a_stream_is_cut_into_what_its_pdus_held_whole_say(data: bytes) -> None:
-    """As far as it consists of whole PDUs, and with a fault in the one in which the codec finds one."""
-    end = 0
+    """As far as it consists of whole PDUs, and with a fault where the codec finds the first."""
+    begin = 0
     said: list[object] = []
-    while len(data) - end >= PDU_HEADER.size:
-        pdu_type, length = PDU_HEADER.unpack_from(data, end)
-        begin, end = end + PDU_HEADER.size, end + PDU_HEADER.size + length
+    while len(data) - begin >= PDU_HEADER.size:
+        pdu_type, length = PDU_HEADER.unpack_from(data, begin)
+        end = begin + PDU_HEADER.size + length
         if end > len(data):
-            return
+            break
         try:
-            decoded = decode(pdu_type, data[begin:end])
+            decoded = decode(pdu_type, data[end - length : end])
         except PeerError:
             assert isinstance(Framer(0).feed(data[:end])[-1], PeerError)
             return
@@ -75,7 +75,8 @@ def a_stream_is_cut_into_what_its_pdus_held_whole_say(data: bytes) -> None:
                 _put_together(said, (value.context_id, value.is_command), value.data, value.is_last)
         else:
             said.append((decoded, str(decoded)))
-        assert _meaning(Framer(0).feed(data[:end])) == said
+        begin = end
+    assert _meaning(Framer(0).feed(data[:begin])) == said
 
 
 def _cut(pieces: Iterable[bytes]) -> list[object]:
