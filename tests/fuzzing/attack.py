@@ -77,7 +77,8 @@ def _close(connection: socket.socket) -> None:
 
 
 def _half_close(connection: socket.socket) -> None:
-    connection.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(OSError):  # ENOTCONN, where the server has reset the connection
+        connection.shutdown(socket.SHUT_WR)
     while connection.recv(65536):
         pass
 
