@@ -53,5 +53,5 @@ class Flow:
         self._open_for_good = True
 
     def close(self) -> None:
-        """Touch the transport no more: it is gone."""
+        """Touch the transport no more: it is gone, or going."""
         self._open_for_good = True

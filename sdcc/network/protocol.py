@@ -295,6 +295,7 @@ class AcceptorProtocol(Connection):
 
     def drained(self) -> None:
         self.abort("SDCC is stopping")
+        self._flow.close()  # what had come before may yet say that the association is over
         self.transport.loseConnection()
 
     def _described(self, performance: Performance) -> str:

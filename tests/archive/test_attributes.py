@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import io
@@ -27,20 +26,13 @@ from sdcc.conformance import (
 )
 from sdcc.interfaces import CannotUnderstand, Instance, Series, Study
 
+from .readings import fields, wanted
+
 UNCOMPRESSED = [IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN]
 
 
 def parse_bytes(data, transfer_syntax_uid=EXPLICIT_VR_LITTLE_ENDIAN):
     return parse(lambda offset, length: data[offset : offset + length], len(data), transfer_syntax_uid)
-
-
-def fields(parsed):
-    """Every attribute that was found, by keyword."""
-    levels = {Study: parsed.study, Series: parsed.series, Instance: parsed.instance}
-    found = {
-        keyword_for_tag(tag): getattr(levels[level], field) for tag, (level, field, _) in ATTRIBUTES.items()
-    }
-    return {keyword: value for keyword, value in found.items() if value is not None}
 
 
 # --- the table -----------------------------------------------------------------------------
@@ -101,22 +93,7 @@ def as_pydicom_reads(path):
     """The same attributes from pydicom, in the index's types."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        data_set = pydicom.dcmread(path)
-        return {
-            keyword_for_tag(tag): value
-            for tag in ATTRIBUTES
-            if tag in data_set and (value := converted(data_set[tag])) is not None
-        }
-
-
-def converted(element):
-    values = element.value if element.VM > 1 else [element.value]
-    if element.VR in ("DA", "TM"):
-        with contextlib.suppress(ValueError):
-            return getattr(pydicom.valuerep, element.VR)(values[0])
-    if element.VR in ("IS", "US"):
-        return values[0]
-    return "\\".join(str(value).strip(" ") for value in values if value is not None) or None
+        return wanted(pydicom.dcmread(path))
 
 
 @pytest.mark.parametrize(("path", "transfer_syntax_uid", "begin"), [*shipped()])

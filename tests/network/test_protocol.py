@@ -552,6 +552,18 @@ def test_a_stop_does_not_wait_for_who_does_not_read(world: Any, build: SimpleNam
     assert peer.is_gone
 
 
+def test_a_stop_that_closes_a_connection_reads_no_more_of_it(world: Any, build: SimpleNamespace) -> None:
+    """In one chunk a message breaks off, more waits than may, and the peer leaves."""
+    peer = world.peer().associate()
+    response = Response(command_field=0x8001, message_id_being_responded_to=1, status=0).encode()
+    peer.send(data_pdu(1, 1, response[:10]))
+    ensureDeferred(world.server.stop())
+    more = data_pdu(1, 0, bytes(QUEUE_LIMIT // 32)) * 32
+    peer.send(data_pdu(1, 3, response[10:]) + more + Abort(0, 0).encode())
+    assert peer.is_gone
+    assert world.limits.total == 0
+
+
 def test_a_stop_waits_no_longer_than_drain_timeout(world: Any, build: SimpleNamespace) -> None:
     peer = world.peer().associate()
     peer.send(build.store(bytes(1000))[:500])

@@ -1,0 +1,39 @@
+"""The attributes of a Data Set as SDCC and as pydicom read them, in one form."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pydicom
+from pydicom.datadict import keyword_for_tag
+
+from sdcc.archive.attributes import ATTRIBUTES
+from sdcc.interfaces import Instance, Series, Study
+
+
+def fields(parsed):
+    """Every attribute that was found, by keyword."""
+    levels = {Study: parsed.study, Series: parsed.series, Instance: parsed.instance}
+    found = {
+        keyword_for_tag(tag): getattr(levels[level], field) for tag, (level, field, _) in ATTRIBUTES.items()
+    }
+    return {keyword: value for keyword, value in found.items() if value is not None}
+
+
+def wanted(data_set):
+    """Of pydicom's Data Set the same attributes, in the index's types."""
+    return {
+        keyword_for_tag(tag): value
+        for tag in ATTRIBUTES
+        if tag in data_set and (value := converted(data_set[tag])) is not None
+    }
+
+
+def converted(element):
+    values = element.value if element.VM > 1 else [element.value]
+    if element.VR in ("DA", "TM"):
+        with contextlib.suppress(ValueError):
+            return getattr(pydicom.valuerep, element.VR)(values[0])
+    if element.VR in ("IS", "US"):
+        return values[0]
+    return "\\".join(str(value).strip(" ") for value in values if value is not None) or None
