@@ -178,6 +178,10 @@ class OutOfResources(NotStored):
     """The disk or the index could not take the object (PS3.4 Table B.2-1, A7xx)."""
 
 
+class Unstorable(OutOfResources):
+    """The index works, but cannot hold what it would have to of this object."""
+
+
 class DataSetMismatch(NotStored):
     """The Data Set's SOP Class or Instance UID differs from the Command Set's (A9xx)."""
 
@@ -279,13 +283,14 @@ class IIndex(Interface):
         :raises OutcomeUnknown: perhaps registered (the caller keeps the file until settled).
         """
 
-    async def restore(stored: StoredObject) -> bool:
+    async def restore(stored: StoredObject) -> Registered | None:
         """Register an object that was found on disk, unless the index knows as much or more.
 
-        False, and nothing changes: its path is registered, or an object of the same SOP Instance
+        None, and nothing changes: its path is registered, or an object of the same SOP Instance
         UID that was received later, or at the same time; or a transaction has given the path up.
         An older one is replaced. Its file stays in any case.
 
+        :raises Unstorable: this object will never be registered.
         :raises OutOfResources: not registered, as far as is known; it may be tried again.
         """
 

@@ -316,16 +316,15 @@ class PostgreSQLIndex:
             raise OutOfResources(self._closed)
         return await self._writer.submit(stored)
 
-    async def restore(self, stored: StoredObject) -> bool:
+    async def restore(self, stored: StoredObject) -> Registered | None:
         """See :class:`~sdcc.interfaces.IIndex`.
 
-        Where a connection was lost in between, False may mean that this very call has registered it.
+        Where a connection was lost in between, None may mean that this very call has registered it.
         """
         try:
-            await self.register(found(stored))
+            return await self.register(found(stored))
         except Superseded:
-            return False
-        return True
+            return None
 
     async def paths(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
         return await self._read(lambda session: paths(session, sop_instance_uids))

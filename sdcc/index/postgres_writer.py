@@ -22,7 +22,7 @@ from sdcc.index.grouping import GroupCommit, Interrupted, Result, Settled
 from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, closing_on_error, reason
 from sdcc.index.postgres_statements import register, settle
 from sdcc.index.restoring import Found
-from sdcc.interfaces import OutOfResources, Registered, StoredObject
+from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
 
 T = TypeVar("T")
 
@@ -168,7 +168,8 @@ class Writer:
             return [result for half in halves for result in await self._commit_on(session, half)]
         if refusal.is_of_database:
             self._lose(refusal)
-        return [OutOfResources(reason(refusal)) for _ in group]
+        kind = Unstorable if refusal.is_of_row else OutOfResources
+        return [kind(reason(refusal)) for _ in group]
 
     def _settle_anew(self) -> None:
         """Doubts are settled first thing on a session, so there must be another."""

@@ -113,12 +113,11 @@ class SQLiteIndex:
             raise OutOfResources(self._closed)
         return await self._queue.submit(stored)
 
-    async def restore(self, stored: StoredObject) -> bool:
+    async def restore(self, stored: StoredObject) -> Registered | None:
         try:
-            await self.register(found(stored))
+            return await self.register(found(stored))
         except Superseded:
-            return False
-        return True
+            return None
 
     async def paths(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
         return await self._read_in_thread(self._paths, sop_instance_uids)

@@ -15,7 +15,7 @@ from typing import TypeVar
 from sdcc.index.restoring import Superseded
 from sdcc.index.sqlite_file import open_writer, touch, transaction
 from sdcc.index.sqlite_statements import ROW_FAULTS, is_registered, register
-from sdcc.interfaces import OutOfResources, Registered, StoredObject
+from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Writer:
         except ROW_FAULTS as error:
             if len(group) > 1:
                 return self._commit_halves(group)
-            return Written(results=[OutOfResources(reason(error))])
+            return Written(results=[Unstorable(reason(error))])
         except sqlite3.Error as error:
             self._drop()
             fault = reason(error)
