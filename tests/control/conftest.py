@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import datetime
-import itertools
-import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
-from twisted.internet.defer import ensureDeferred, execute
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 
-from sdcc.archive.filesystem import FileSystem
-from sdcc.archive.objects import ObjectStore
 from sdcc.config import Configuration, load
 from sdcc.control.synchronous import at_once, result
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.inspection import files
 from sdcc.interfaces import (
-    Announcement,
     Instance,
     Provenance,
     Registered,
@@ -30,7 +24,7 @@ from sdcc.interfaces import (
     Study,
 )
 
-from .archives import CT, EXPLICIT, Reception, at_the_end, data_set
+from ..archives import Reception, receiver
 
 CONFIGURATION = """
 [[local]]
@@ -127,38 +121,7 @@ def storage(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def receive(storage: Path) -> Reception:
-    """Stores an object as the server does, but for the index; `age`: seconds since it was received."""
-    tokens = itertools.count()
-    objects = ObjectStore(
-        storage,
-        filesystem=FileSystem(),
-        run_in_thread=execute,
-        clock=Clock(),
-        minimum_free=0,
-        maximum_object_size=1 << 30,
-        new_token=lambda: f"token{next(tokens)}",
-        now=partial(datetime.datetime.now, datetime.UTC),
-    )
-    objects.prepare()
-
-    def receive(
-        instance: str, *, study: str = "1.2.3", name: bytes = b"Yamada^T", age: float | None = None
-    ) -> StoredObject:
-        announcement = Announcement(
-            sop_class_uid=CT,
-            sop_instance_uid=instance,
-            transfer_syntax_uid=EXPLICIT,
-            provenance=Provenance(calling_ae="CT01", called_ae="SDCC", calling_address="192.0.2.17"),
-        )
-        reception = objects.begin(announcement, lambda size: None)
-        reception.write(memoryview(data_set(instance, study, name)))
-        stored: StoredObject = at_the_end(reception.complete())
-        if age is not None:
-            received_at = (stored.file.received_at - datetime.timedelta(seconds=age)).timestamp()
-            os.utime(storage / stored.file.path, (received_at, received_at))
-        return stored
-
-    return receive
+    return receiver(storage)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -36,7 +36,7 @@ from sdcc.inspection import files
 from sdcc.inspection.files import Files
 from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject, Unstorable
 
-from .archives import ANY, Reception, as_found, at_the_end, registered
+from ..archives import ANY, Reception, as_found, at_the_end, registered
 
 SDCCCTL = [sys.executable, "-m", "sdcc.control"]
 

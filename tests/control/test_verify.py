@@ -23,7 +23,7 @@ from sdcc.control.archive import INTERRUPTED
 from sdcc.control.verify import verify
 from sdcc.interfaces import StoredObject
 
-from .archives import Reception, as_found, registered
+from ..archives import Reception, as_found, registered
 
 SDCCCTL = [sys.executable, "-m", "sdcc.control"]
 

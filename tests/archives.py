@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
+import os
 import struct
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock
 
+from sdcc.archive.filesystem import FileSystem, IFileSystem
+from sdcc.archive.objects import ObjectStore
 from sdcc.config import Configuration
-from sdcc.interfaces import StoredObject
+from sdcc.interfaces import Announcement, Provenance, StoredObject
 from sdcc.service import index_of
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -47,6 +53,44 @@ def at_the_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
     (result,) = results
     assert not hasattr(result, "raiseException"), result
     return result
+
+
+def receiver(storage: Path, filesystem: IFileSystem | None = None) -> Reception:
+    """Makes what stores an object as the server does, but for the index.
+
+    What it makes has `age`, the seconds since it was received.
+    """
+    tokens = itertools.count()
+    objects = ObjectStore(
+        storage,
+        filesystem=filesystem or FileSystem(),
+        run_in_thread=execute,
+        clock=Clock(),
+        minimum_free=0,
+        maximum_object_size=1 << 30,
+        new_token=lambda: f"token{next(tokens)}",
+        now=partial(datetime.datetime.now, datetime.UTC),
+    )
+    objects.prepare()
+
+    def receive(
+        instance: str, *, study: str = "1.2.3", name: bytes = b"Yamada^T", age: float | None = None
+    ) -> StoredObject:
+        announcement = Announcement(
+            sop_class_uid=CT,
+            sop_instance_uid=instance,
+            transfer_syntax_uid=EXPLICIT,
+            provenance=Provenance(calling_ae="CT01", called_ae="SDCC", calling_address="192.0.2.17"),
+        )
+        reception = objects.begin(announcement, lambda size: None)
+        reception.write(memoryview(data_set(instance, study, name)))
+        stored: StoredObject = at_the_end(reception.complete())
+        if age is not None:
+            received_at = (stored.file.received_at - datetime.timedelta(seconds=age)).timestamp()
+            os.utime(storage / stored.file.path, (received_at, received_at))
+        return stored
+
+    return receive
 
 
 async def registered(configuration: Configuration, *more: StoredObject) -> list[StoredObject]:
