@@ -78,14 +78,14 @@ class Course:
 async def in_order(
     items: AsyncIterable[T], work: Callable[[T], Coroutine[Any, Any, R]], *, ahead: int
 ) -> AsyncIterator[tuple[T, Deferred[R]]]:
-    """Each item and what work on it will come to; work has begun on up to `ahead` of those that follow.
+    """Each item and what work on it will come to; at most `ahead` are under way at once.
 
     Whoever takes them takes all of them, and `work` raises nothing.
     """
     under_way: deque[tuple[T, Deferred[R]]] = deque()
     async for item in items:
-        if len(under_way) >= ahead:
-            yield under_way.popleft()
         under_way.append((item, Deferred.fromCoroutine(work(item))))
+        if len(under_way) == ahead:
+            yield under_way.popleft()
     while under_way:
         yield under_way.popleft()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,12 @@ class Running:
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     return Archive(tmp_path / "sdcc-data")
+
+
+@pytest.fixture
+def new_archive(tmp_path: Path) -> Callable[[], Archive]:
+    numbers = itertools.count()
+    return lambda: Archive(tmp_path / f"archive{next(numbers)}" / "sdcc-data")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from typing import Any
 
 import pytest
@@ -248,30 +247,30 @@ def test_a_fault_of_the_program_is_raised(archive: Any) -> None:
 
 @pytest.mark.usefixtures("settled")
 def test_a_kill_at_any_call_of_a_repair_loses_nothing_and_the_next_completes_it(
-    archive: Any, killed: type[BaseException]
+    new_archive: Any, killed: type[BaseException]
 ) -> None:
     """Every kind of finding at once; the process dies at the first call, at the second, and so on."""
-    for end in itertools.count():
-        uid = f"1.{end}"
-        good, gone, altered, newer = (archive.receive(f"{uid}.{name}") for name in range(4))
-        older, orphan, given_up = (archive.receive(f"{uid}.{name}", age=50) for name in (3, 5, 6))
-        replaced = archive.receive(f"{uid}.7", age=50)
-        replacement = archive.receive(f"{uid}.7")
-        archive.index.add(good, gone, altered, newer, dataclasses.replace(replaced))
-        archive.index.rows[f"{uid}.7"] = dataclasses.replace(
-            replaced,
-            file=dataclasses.replace(replaced.file, received_at=replaced.file.received_at.replace(year=2000)),
+    for end in range(500):
+        archive = new_archive()
+        good, gone, altered, newer = (archive.receive(f"1.{name}") for name in range(4))
+        older, orphan, given_up, replaced = (archive.receive(f"1.{name}", age=50) for name in (3, 5, 6, 7))
+        replacement = archive.receive("1.7")
+        long_ago = replaced.file.received_at.replace(year=2000)
+        archive.index.add(
+            good,
+            gone,
+            altered,
+            newer,
+            dataclasses.replace(replaced, file=dataclasses.replace(replaced.file, received_at=long_ago)),
         )
         archive.index.gone.add(given_up.file.path)
         archive.path(gone).unlink()
-        data = archive.path(altered).read_bytes()
-        archive.path(altered).write_bytes(data[:-1] + b"\x55")
-        (archive.storage / "objects" / f"stray{end}").write_text(f"stray {end}")
+        archive.path(altered).write_bytes(archive.path(altered).read_bytes()[:-1] + b"\x55")
+        (archive.storage / "objects" / "stray").write_text("stray")
         before = set(archive.contents().values())
 
         archive.life.calls, archive.life.end = 0, end
-        running = archive.inspect(EVERYTHING)
-        [result] = running.ended
+        [result] = archive.inspect(EVERYTHING).ended
         is_whole = result is None
         assert is_whole or result.check(killed)
 
@@ -280,14 +279,14 @@ def test_a_kill_at_any_call_of_a_repair_loses_nothing_and_the_next_completes_it(
         assert all(finding.is_mended for finding in archive.findings), archive.findings
         archive.inspect()
         assert archive.findings == []
-        assert archive.index.rows.keys() >= {f"{uid}.{name}" for name in (0, 3, 5, 6, 7)}
-        assert not archive.index.rows.keys() & {f"{uid}.{name}" for name in (1, 2)}
-        assert archive.index.rows[f"{uid}.7"].file.path == replacement.file.path
+        assert archive.index.rows.keys() == {"1.0", "1.3", "1.5", "1.6", "1.7"}
+        assert archive.index.rows["1.7"].file.path == replacement.file.path
         contents = archive.contents()
-        assert len(before - set(contents.values())) == 0, "each file's bytes are still there, but for copies"
-        assert archive.path(newer).exists()
-        assert not archive.path(older).exists()
-        assert orphan.file.path in contents
+        assert before == set(contents.values()), (
+            "of all that was there, older versions' copies alone are gone"
+        )
+        assert not {older.file.path, replaced.file.path} & contents.keys()
+        assert {newer.file.path, orphan.file.path} <= contents.keys()
         if is_whole:
             break
-    assert end > 50
+    assert 50 < end < 499
