@@ -75,6 +75,20 @@ class Course:
             self._fault.raiseException()
 
 
+async def from_index(rows: AsyncIterator[T], course: Course) -> AsyncIterator[T]:
+    """What the index gives, as long as the work goes on.
+
+    :raises IndexFailure: for whatever the index says when it fails.
+    """
+    while course.goes_on:
+        with asking_index():
+            try:
+                row = await rows.__anext__()
+            except StopAsyncIteration:
+                return
+        yield row
+
+
 async def in_order(
     items: AsyncIterable[T], work: Callable[[T], Coroutine[Any, Any, R]], *, ahead: int
 ) -> AsyncIterator[tuple[T, Deferred[R]]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Collection
 
-from sdcc.inspection.course import Report, asking_index
+from sdcc.inspection.course import Report, asking_index, from_index
 from sdcc.inspection.files import BATCH, Files
 from sdcc.inspection.findings import Counts, Finding, Kind
 from sdcc.inspection.registered import RegisteredObjects
@@ -71,22 +71,12 @@ class Inspection:
 
     async def _check_loose_rows(self) -> None:
         some: list[LooseRow] = []
-        async for row in self._loose_rows():
+        async for row in from_index(self._index.loose_rows(), self._course):
             some.append(row)
             if len(some) == BATCH:
                 await self._tell_loose(some)
                 some.clear()
         await self._tell_loose(some)
-
-    async def _loose_rows(self) -> AsyncIterator[LooseRow]:
-        rows = self._index.loose_rows()
-        while self._course.goes_on:
-            with asking_index():
-                try:
-                    row = await rows.__anext__()
-                except StopAsyncIteration:
-                    return
-            yield row
 
     async def _tell_loose(self, rows: list[LooseRow]) -> None:
         findings = [

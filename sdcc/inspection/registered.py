@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sdcc.archive import stored_files
 from sdcc.archive.stored_files import NoObject
-from sdcc.inspection.course import Report, asking_index, in_order
+from sdcc.inspection.course import Report, from_index, in_order
 from sdcc.inspection.files import BATCH, Files
 from sdcc.inspection.findings import Counts, Finding, Kind
 from sdcc.inspection.remedies import Remedies
@@ -81,15 +81,8 @@ class RegisteredObjects:
                 suspicious.clear()
         await self._judge(suspicious, report)
 
-    async def _rows(self) -> AsyncIterator[StoredObject]:
-        rows = self._index.instances(received_since=self._received_since)
-        while self._course.goes_on:
-            with asking_index():
-                try:
-                    stored = await rows.__anext__()
-                except StopAsyncIteration:
-                    return
-            yield stored
+    def _rows(self) -> AsyncIterator[StoredObject]:
+        return from_index(self._index.instances(received_since=self._received_since), self._course)
 
     async def _suspicion(self, stored: StoredObject) -> _Suspicion | None:
         if not stored_files.may_be_object(stored.file.path):

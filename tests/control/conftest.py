@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from twisted.internet.defer import ensureDeferred
@@ -140,3 +144,36 @@ def configuration(
 def nothing_is_too_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is left alone for having just come, but in the tests of that."""
     monkeypatch.setattr(files, "SETTLED_AFTER", 0)
+
+
+class Interrupted(NamedTuple):
+    """A command that Ctrl-C has ended while it waited."""
+
+    #: Standard error's first two lines, and the rest.
+    told: list[str]
+    out: str
+    code: int
+
+
+@pytest.fixture
+def interrupted() -> Callable[..., Interrupted]:
+    """Runs `sdccctl` until it has said two lines, and interrupts it."""
+
+    def run(*arguments: str) -> Interrupted:
+        with subprocess.Popen(
+            # who runs the tests in the background may have had the signal ignored
+            ["env", "--default-signal=INT", sys.executable, "-m", "sdcc.control", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            told = [process.stderr.readline(), process.stderr.readline()]
+            process.send_signal(signal.SIGINT)
+            try:
+                out, rest = process.communicate(timeout=30)
+            finally:
+                process.kill()
+        return Interrupted([*told, rest], out, process.returncode)
+
+    return run

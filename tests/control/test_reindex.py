@@ -8,7 +8,6 @@ import json
 import os
 import pty
 import re
-import signal
 import struct
 import subprocess
 import sys
@@ -423,35 +422,15 @@ async def test_an_archive_moves_from_sqlite_to_postgresql(
 
 
 def test_ctrl_c_ends_it_in_order_even_while_it_waits(
-    configured: Callable[[str], str], receive: Reception
+    configured: Callable[[str], str], receive: Reception, interrupted: Callable[..., Any]
 ) -> None:
     receive("1.2.3")
-    with subprocess.Popen(
-        # who runs the tests in the background may have had the signal ignored
-        [
-            "env",
-            "--default-signal=INT",
-            *SDCCCTL,
-            "--config",
-            configured("[index]\ntimeout = 3600\n"),
-            "reindex",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        first, second = process.stderr.readline(), process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        try:
-            out, err = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert first == "counting the files\n"
-    assert re.match("waiting for 5[34][0-9][0-9] s: ", second)
+    told, out, code = interrupted("--config", configured("[index]\ntimeout = 3600\n"), "reindex")
+    assert told[0] == "counting the files\n"
+    assert re.match("waiting for 5[34][0-9][0-9] s: ", told[1])
     assert out == "registered 0, already registered 0, older versions 0, faulty 0\n"
-    assert err == "interrupted; run it again to go on\n"
-    assert process.returncode == INTERRUPTED
+    assert told[2] == "interrupted; run it again to go on\n"
+    assert code == INTERRUPTED
 
 
 def test_a_terminal_gets_a_bar(configured: Callable[[str], str], receive: Reception) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -508,27 +508,14 @@ async def test_findings_go_to_standard_output_and_progress_to_standard_error(
 
 @pytest_twisted.ensureDeferred
 async def test_ctrl_c_ends_it_in_order_even_while_it_waits(
-    configured: Callable[[str], str], receive: Reception
+    configured: Callable[[str], str], receive: Reception, interrupted: Callable[..., Any]
 ) -> None:
     config = configured("[index]\ntimeout = 3600\n")
     await registered(load(Path(config)), receive("1.2.3"))
     receive("1.2.4")
-    with subprocess.Popen(
-        # who runs the tests in the background may have had the signal ignored
-        ["env", "--default-signal=INT", *SDCCCTL, "--config", config, "verify", "--repair"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        first, second = process.stderr.readline(), process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        try:
-            out, err = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert first == "counting the files\n"
-    assert re.match("waiting for 5[34][0-9][0-9] s: ", second)
+    told, out, code = interrupted("--config", config, "verify", "--repair")
+    assert told[0] == "counting the files\n"
+    assert re.match("waiting for 5[34][0-9][0-9] s: ", told[1])
     assert out == "rows 1, files 2, findings 0, mended 0\n"
-    assert err == "interrupted; run it again to go on\n"
-    assert process.returncode == INTERRUPTED
+    assert told[2] == "interrupted; run it again to go on\n"
+    assert code == INTERRUPTED
