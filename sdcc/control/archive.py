@@ -33,6 +33,8 @@ def run(call: Callable[[Any], Coroutine[Any, Any, int]], react: React) -> int:
     """Perform a command with a reactor; give its exit code."""
     try:
         return with_reactor(call, react)
+    except BrokenPipeError:  # who reads the lines has seen enough
+        raise
     except (OSError, ValueError) as error:
         print(printable(str(error)), file=sys.stderr)
         return 1
@@ -79,8 +81,10 @@ async def with_archive(configuration: Configuration, reactor: Any, work: Work) -
         try:
             return await work(index, files)
         finally:
-            await index.stop()
-            ended.callback(None)
+            try:
+                await index.stop()
+            finally:
+                ended.callback(None)
             if not files.course.is_interrupted:
                 reactor.removeSystemEventTrigger(trigger)
 

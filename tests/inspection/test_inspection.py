@@ -66,12 +66,13 @@ class TestNewFiles:
         self.wait(archive)
         assert [str(finding) for finding in archive.findings] == [f"orphan\t{new.file.path}\t1.2.3\t-"]
 
-    def test_a_row_that_is_replaced_meanwhile_is_no_finding(self, archive: Any) -> None:
+    @pytest.mark.parametrize("mended", [(), EVERYTHING])
+    def test_a_row_that_is_replaced_meanwhile_is_no_finding(self, archive: Any, mended: Any) -> None:
         """Its file is removed when the row is switched: between the two looks, here."""
         older = archive.receive("1.2.3", age=50)
         archive.index.add(older)
         archive.path(older).unlink()
-        running = archive.inspect(EVERYTHING)
+        running = archive.inspect(mended)
         assert running.ended == []
         archive.index.add(archive.receive("1.2.3"))
         self.wait(archive)
