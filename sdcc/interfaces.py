@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from zope.interface import Attribute, Interface
 
@@ -142,6 +142,23 @@ class StoredObject:
     fault: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LooseRow:
+    """A row of the index with no row above it, or a study's or series' with no object below it.
+
+    Registration leaves none: another hand, or a database that was damaged.
+    """
+
+    level: Literal["study", "series", "instance"]
+    #: In its table.
+    key: int
+    uid: str
+    #: An instance's :attr:`StoredFile.path`.
+    path: str | None
+    #: It holds no object; else there is no row above it.
+    is_empty: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
     """A committed registration."""
@@ -159,6 +176,10 @@ class NotStored(Exception):
 
 class OutOfResources(NotStored):
     """The disk or the index could not take the object (PS3.4 Table B.2-1, A7xx)."""
+
+
+class Unstorable(OutOfResources):
+    """The index works, but cannot hold what it would have to of this object."""
 
 
 class DataSetMismatch(NotStored):
@@ -262,13 +283,14 @@ class IIndex(Interface):
         :raises OutcomeUnknown: perhaps registered (the caller keeps the file until settled).
         """
 
-    async def restore(stored: StoredObject) -> bool:
+    async def restore(stored: StoredObject) -> Registered | None:
         """Register an object that was found on disk, unless the index knows as much or more.
 
-        False, and nothing changes: its path is registered, or an object of the same SOP Instance
+        None, and nothing changes: its path is registered, or an object of the same SOP Instance
         UID that was received later, or at the same time; or a transaction has given the path up.
         An older one is replaced. Its file stays in any case.
 
+        :raises Unstorable: this object will never be registered.
         :raises OutOfResources: not registered, as far as is known; it may be tried again.
         """
 
@@ -280,11 +302,44 @@ class IIndex(Interface):
         """
 
     def instances(
-        study_instance_uid: str | None = None, *, faulty: bool = False
+        study_instance_uid: str | None = None,
+        *,
+        faulty: bool = False,
+        received_since: datetime.datetime | None = None,
     ) -> AsyncIterator[StoredObject]:
         """Everything registered (of one study), in order of reception, in bounded memory.
 
         :param faulty: only objects of which something could not be read.
+        :param received_since: only what was received then or later; aware.
+        """
+
+    async def disown(sop_instance_uid: str, path: str) -> bool:
+        """Make sure that an object's row does not name this file and never will, so that it may be removed.
+
+        False, and nothing changes: the row names it.
+
+        :raises OutOfResources: not done, as far as is known; it may be tried again.
+        """
+
+    async def unregister(sop_instance_uid: str, path: str) -> bool:
+        """Remove an object's row, with the levels that this empties; the file is disowned with it.
+
+        False, and nothing changes: no row of the object names this file.
+
+        :raises OutOfResources: not done, as far as is known; it may be tried again.
+        """
+
+    def loose_rows() -> AsyncIterator[LooseRow]:
+        """Every row that does not hang together with others: instances first, then series, then studies.
+
+        :raises OSError: the index cannot be read.
+        :raises ValueError: it is no index of this version.
+        """
+
+    async def remove_loose(rows: Sequence[LooseRow]) -> None:
+        """Remove those of these rows that are still loose. Their files are not disowned.
+
+        :raises OutOfResources: not done, as far as is known; it may be tried again.
         """
 
 

@@ -34,6 +34,8 @@ from sdcc.config import Configuration, Local
 from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
+from sdcc.inspection.files import Files
+from sdcc.inspection.look import Look
 from sdcc.interfaces import IIndex, RunInThread
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
@@ -187,6 +189,8 @@ class SDCC(Service):
             lookup_in_thread=self._lookup_threads.run,
             remove=self._objects.remove,
         )
+        self._look: Look | None = None
+        self._world = world
         self._waiting = WaitingBytes()
         self._storage = StorageProvider(self._objects, self._index, lambda: self._waiting.refusal)
         self._server = self._association_server()
@@ -261,12 +265,36 @@ class SDCC(Service):
             threads.start()
         self._objects.start()
         self._index.start()
+        self._begin_to_look()
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
             directory=directory,
             index=self._configuration.index_name,
         )
+
+    def _begin_to_look(self) -> None:
+        """Look through what a server may have spoilt that did not stop in order; one file at a time."""
+        since = self._objects.doubtful_since
+        if since is None:
+            return
+        world, storage, now = self._world, self._configuration.storage, lambda: self._world.now().timestamp()
+        files = Files(
+            str(storage.directory),
+            filesystem=world.filesystem,
+            walk_in_thread=self._reading_threads.run,
+            read_in_thread=self._reading_threads.run,
+            ahead=1,
+            timeout=self._configuration.index.timeout,
+            clock=self._reactor,
+            now=now,
+            settled_before=now() if self._objects.was_alone else float("-inf"),
+            new_token=world.new_token,
+        )
+        self._look = Look(
+            self._index, files, since=since, done=self._objects.looked_through, clock=self._reactor
+        )
+        self._look.start()
 
     # --- stopping ---
 
@@ -280,6 +308,7 @@ class SDCC(Service):
         steps = (
             *(port.stopListening for port in self._ports),
             self._server.stop,
+            *([self._look.stop] if self._look else []),
             self._index.stop,
             self._storage.settle,
             self._objects.stop,

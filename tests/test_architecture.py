@@ -33,11 +33,15 @@ ROOMS = {
     "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
     "archive": {"conformance", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces"},
-    "service": {"archive", "config", "conformance", "index", "interfaces", "network", "services", "threads"},
+    "inspection": {"archive", "interfaces", "printable"},
+    "service": {
+        *("archive", "config", "conformance", "index", "inspection", "interfaces", "network", "services"),
+        "threads",
+    },
     "tap": {"config", "service"},
     "control": {
-        *("archive", "config", "config_reading", "conformance", "dimse", "index", "interfaces", "network"),
-        *("printable", "service", "statement", "threads", "uid", "upper_layer"),
+        *("archive", "config", "config_reading", "conformance", "dimse", "index", "inspection"),
+        *("interfaces", "network", "printable", "service", "statement", "threads", "uid", "upper_layer"),
     },
 }
 

@@ -12,12 +12,15 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydicom.datadict import keyword_for_tag
+from twisted.logger import Logger
 
 from sdcc import conformance
 from sdcc.archive import elements
-from sdcc.archive.text import repertoire
+from sdcc.archive.text import Repertoire, repertoire
 from sdcc.archive.values import READERS
 from sdcc.interfaces import CannotUnderstand, Instance, Series, Study
+
+_log = Logger()
 
 #: Characters of a :attr:`ParsedDataSet.fault`.
 LONGEST_FAULT = 500
@@ -121,7 +124,7 @@ def parse(read: elements.Read, size: int, transfer_syntax_uid: str) -> ParsedDat
     fields: dict[type, dict[str, Any]] = {Study: {}, Series: {}, Instance: {}}
     for tag, element in leading.elements.items():
         level, field, vr = ATTRIBUTES[tag]
-        value, fault = READERS[vr](element, characters, encoding)
+        value, fault = _read(vr, element, characters, encoding)
         if value is not None:
             fields[level][field] = value
         if fault:
@@ -136,6 +139,17 @@ def parse(read: elements.Read, size: int, transfer_syntax_uid: str) -> ParsedDat
         instance=Instance(**fields[Instance]),
         fault=_in_words(faults, leading),
     )
+
+
+def _read(
+    vr: str, element: elements.Element, characters: Repertoire, encoding: elements.Encoding
+) -> tuple[Any, str | None]:
+    """A value, or None, and what was wrong."""
+    try:
+        return READERS[vr](element, characters, encoding)
+    except Exception:  # The boundary: no fault of the program loses an object whose UIDs are known.
+        _log.failure("A value of VR {vr} could not be read", vr=vr)
+        return None, "could not be read"
 
 
 def _name(tag: int) -> str:

@@ -50,7 +50,8 @@ def make_durable(filesystem: IFileSystem, path: str) -> None:
         filesystem.make_directory(path)
     except FileNotFoundError:
         make_durable(filesystem, above)
-        filesystem.make_directory(path)
+        with suppress(FileExistsError):  # another has only just made it
+            filesystem.make_directory(path)
     except FileExistsError:
         # Perhaps only just made by another process. Where its parent is not ours to read, it was not.
         with suppress(PermissionError):

@@ -5,17 +5,23 @@ own folder for as long as it lives; a folder whose lock can be had belongs to th
 removed at the next start. Whoever creates or removes folders holds the lock beside `incoming`
 meanwhile, so a folder is never seen between its creation and its lock. Nothing here knows what
 the files hold.
+
+The lock's file says from which day of reception on files and index may disagree, in its last line, as
+YYYY-MM-DD, UTC: since the process started, or since a dead one did, until somebody has looked. The days of
+the dead go over to the process that removes their folders, before it does: whatever happens, no
+day is forgotten.
 """
 
 from __future__ import annotations
 
+import datetime
 import errno
 import os
 import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from twisted.logger import Logger
 
@@ -26,6 +32,8 @@ INCOMING = "incoming"
 #: The lock of all the folders, beside them, and the lock of one process, in its folder.
 COMMON_LOCK = "incoming.lock"
 PROCESS_LOCK = "lock"
+#: Bytes of a record that are read.
+LONGEST_RECORD = 4096
 
 
 def host_and_pid() -> str:
@@ -34,30 +42,61 @@ def host_and_pid() -> str:
 
 
 class Incoming:
-    """This process's folder. Everything blocks; :meth:`create` is called from any worker thread."""
+    """This process's folder. Everything blocks; :meth:`create` is called from any worker thread.
+
+    :param now: the time, aware, UTC.
+    """
 
     _log = Logger()
 
-    def __init__(self, root: str, *, filesystem: IFileSystem, new_name: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        root: str,
+        *,
+        filesystem: IFileSystem,
+        new_name: Callable[[], str],
+        now: Callable[[], datetime.datetime],
+    ) -> None:
         self._directory = f"{root}/{INCOMING}"
         self._common_lock = f"{root}/{COMMON_LOCK}"
         self._fs = filesystem
         self._new_name = new_name
+        self._now = now
         self._folder: str | None = None
         self._lock: int | None = None
         self._mutex = threading.Lock()
+        #: The first day of reception to be looked through; None: every process before stopped in order.
+        self.doubtful_since: datetime.date | None = None
+        #: The first day of reception that this process's own end may spoil.
+        self._own_since: datetime.date | None = None
+        #: Whether no other process lived when this one claimed its folder.
+        self.was_alone = False
 
     def claim(self) -> None:
-        """Remove the folders of the dead; create this process's own and hold its lock."""
-        with self._common():
-            self._remove_dead()
+        """Create this process's own folder and hold its lock; remove the dead's, whose days it takes over."""
+        with self._common(), ExitStack() as locks:
+            dead = self._lock_dead(locks)
             folder = f"{self._directory}/{self._new_name()}"
             self._fs.make_directory(folder)
             lock = self._fs.lock(f"{folder}/{PROCESS_LOCK}", wait=False)
-        if lock is None:
-            raise BlockingIOError(errno.EAGAIN, "the lock of a new folder is taken")
-        self._drop_lock()
-        self._folder, self._lock = folder, lock
+            if lock is None:
+                raise BlockingIOError(errno.EAGAIN, "the lock of a new folder is taken")
+            self._drop_lock()
+            self._folder, self._lock = folder, lock
+            self._own_since = self._own_since or self._now().date()
+            days = [self.doubtful_since, *(day for _, day in dead)]
+            self.doubtful_since = min((day for day in days if day is not None), default=None)
+            is_recorded = self._record_durably(folder, lock)
+            for name, _ in dead:
+                self._remove_dead(name, is_recorded=is_recorded)
+
+    def looked_through(self) -> None:
+        """Files and index agree, as far as the dead are concerned."""
+        with self._mutex:
+            assert self._lock is not None
+            self.doubtful_since = None
+            self._own_since = self._now().date()
+            self._record(self._lock)
 
     def create(self, token: str) -> tuple[str, int]:
         """A new file for an object: its path and its descriptor."""
@@ -73,13 +112,18 @@ class Incoming:
         return self._create(self._folder, token)
 
     def release(self) -> None:
-        """Remove this process's folder and let its lock go. What cannot be removed is logged."""
+        """Remove this process's folder and let its lock go. What cannot be removed is logged.
+
+        The folder stays, though empty, where days are left to be looked through.
+        """
         folder, self._folder = self._folder, None
         if folder is None:
             return
         try:
             with self._common():
-                self._remove(folder)
+                self._empty(folder)
+                if self.doubtful_since is None:
+                    self._remove(folder)
         except OSError as error:
             self._log.warn("{folder} stays until next time: {error}", folder=folder, error=error.strerror)
         finally:
@@ -105,23 +149,81 @@ class Incoming:
         finally:
             self._fs.close(lock)
 
-    def _remove_dead(self) -> None:
+    # --- the dead ---
+
+    def _lock_dead(self, locks: ExitStack) -> list[tuple[str, datetime.date]]:
+        """The folders of the dead, and the days that they are doubtful from.
+
+        :param locks: where they are let go.
+        """
+        dead = []
+        self.was_alone = True
         for name in self._fs.entries(self._directory):
-            folder = f"{self._directory}/{name}"
             try:
-                lock = self._fs.lock(f"{folder}/{PROCESS_LOCK}", wait=False)
+                lock = self._fs.lock(f"{self._directory}/{name}/{PROCESS_LOCK}", wait=False)
                 if lock is None:
+                    self.was_alone = False
                     continue
-                try:
-                    self._remove(folder)
-                finally:
-                    self._fs.close(lock)
+                locks.callback(self._fs.close, lock)
+                dead.append((name, self._recorded(lock)))
             except OSError as error:
-                self._log.warn("{folder} cannot be removed: {error}", folder=folder, error=error.strerror)
-            else:
-                self._log.info("Removed {folder}, which a dead process left", folder=folder)
+                self._cannot_remove(name, error)
+        return dead
+
+    def _remove_dead(self, name: str, *, is_recorded: bool) -> None:
+        folder = f"{self._directory}/{name}"
+        try:
+            self._empty(folder)
+            if not is_recorded:
+                return
+            self._remove(folder)
+        except OSError as error:
+            self._cannot_remove(name, error)
+        else:
+            self._log.info("Removed {folder}, which a dead process left", folder=folder)
+
+    def _cannot_remove(self, name: str, error: OSError) -> None:
+        folder = f"{self._directory}/{name}"
+        self._log.warn("{folder} cannot be removed: {error}", folder=folder, error=error.strerror)
+
+    def _empty(self, folder: str) -> None:
+        """Remove all but the lock."""
+        for name in self._fs.entries(folder):
+            if name != PROCESS_LOCK:
+                self._fs.remove(f"{folder}/{name}")
 
     def _remove(self, folder: str) -> None:
-        for name in self._fs.entries(folder):
-            self._fs.remove(f"{folder}/{name}")
+        self._fs.remove(f"{folder}/{PROCESS_LOCK}")
         self._fs.remove_directory(folder)
+
+    # --- the record ---
+
+    def _record_durably(self, folder: str, lock: int) -> bool:
+        """Whether the record of a new folder could be made durable."""
+        try:
+            self._record(lock)
+            self._fs.sync_directory(folder)
+            self._fs.sync_directory(self._directory)
+        except OSError as error:
+            self._log.warn(
+                "{folder}: since when to look cannot be written down: {error}",
+                folder=folder,
+                error=error.strerror,
+            )
+            return False
+        return True
+
+    def _record(self, lock: int) -> None:
+        """Write down the day from which on files and index may disagree, durably."""
+        assert self._own_since is not None
+        day = min(self.doubtful_since or self._own_since, self._own_since)
+        self._fs.write(lock, [f"{day.isoformat()}\n".encode("ascii")])
+        self._fs.sync(lock)
+
+    def _recorded(self, lock: int) -> datetime.date:
+        """The day of a record; where it says none, that of its file."""
+        data = self._fs.read(lock, 0, LONGEST_RECORD).decode("ascii", "replace")
+        for line in reversed(data.split("\n")[:-1]):
+            with suppress(ValueError):
+                return datetime.date.fromisoformat(line)
+        return datetime.datetime.fromtimestamp(self._fs.status(lock).st_mtime, datetime.UTC).date()

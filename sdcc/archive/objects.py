@@ -61,7 +61,7 @@ class ObjectStore:
         self._now = now
         self._parse = parse
         self._incoming = Incoming(
-            self._root, filesystem=filesystem, new_name=lambda: f"{process()}-{new_token()}"
+            self._root, filesystem=filesystem, new_name=lambda: f"{process()}-{new_token()}", now=now
         )
         self._directories = Directories(self._root, filesystem=filesystem)
         self._space = FreeSpace(
@@ -98,6 +98,23 @@ class ObjectStore:
             await reception.abandon(self._idle)
         await self._space.stop()
         await self._run_in_thread(self._incoming.release)
+
+    @property
+    def doubtful_since(self) -> datetime.date | None:
+        """The first day of reception from which on files and index may disagree; None: they do not."""
+        return self._incoming.doubtful_since
+
+    @property
+    def was_alone(self) -> bool:
+        """Whether no other process had the storage directory when this one began."""
+        return self._incoming.was_alone
+
+    async def looked_through(self) -> None:
+        """Files and index have been compared since that day.
+
+        :raises OSError: this cannot be written down; the next process may compare them again.
+        """
+        await self._run_in_thread(self._incoming.looked_through)
 
     def begin(self, announcement: Announcement, on_written: Callable[[int], None]) -> Reception:
         reception = Reception(

@@ -24,6 +24,10 @@ from sdcc.printable import printable
 SUFFIX = ".dcm"
 #: The directories from `objects` to a file: year, month, day, Study, Series.
 DEPTH = 5
+#: Those of them that tell the day.
+DAYS_DEPTH = 3
+#: Where the walk turns back: so deep is nothing but a link that leads in a circle.
+DEEPEST = 32
 #: Bytes of a file that are in memory at once.
 BLOCK = 1 << 20
 #: Bytes of the longest File Meta Information that is read.
@@ -43,40 +47,81 @@ class FoundFile:
     changed_at: float
 
 
-def paths(
-    root: str, filesystem: IFileSystem, on_error: Callable[[str, OSError], None] = lambda path, error: None
+def files(
+    root: str,
+    filesystem: IFileSystem,
+    on_error: Callable[[str, OSError], None] = lambda path, error: None,
+    *,
+    since: datetime.date = datetime.date.min,
 ) -> Iterator[str]:
-    """The paths of all objects, relative to the storage directory: by day of reception, then by UID.
+    """The paths of all files, relative to the storage directory: by day of reception, then by UID.
 
-    A directory is read when the walk comes to it, and no more than one of each depth is in memory.
+    Those too that stand where SDCC puts none. A directory is read when the walk comes to it, and no more
+    than one of each depth is in memory.
 
     :param on_error: told of a directory that cannot be read, which is passed over.
+    :param since: the first day of reception.
     :raises OSError: the directory of all objects cannot be read.
     """
     top = sorted(filesystem.entries(f"{root}/{OBJECTS}"))
+    first = f"{OBJECTS}/{since.year:04}/{since:%m/%d}"
 
     def below(directory: str, names: list[str], depth: int) -> Iterator[str]:
         for name in names:
             path = f"{directory}/{name}"
-            if depth == DEPTH:
-                if name.endswith(SUFFIX):
-                    yield path
+            if depth < DAYS_DEPTH and path < first[: len(path)]:
+                continue
+            if depth == DEPTH and name.endswith(SUFFIX):
+                yield path
                 continue
             try:
                 inside = sorted(filesystem.entries(f"{root}/{path}"))
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 continue
+            except NotADirectoryError:
+                yield path
             except OSError as error:
                 on_error(path, error)
-                continue
-            yield from below(path, inside, depth + 1)
+            else:
+                if depth < DEEPEST:
+                    yield from below(path, inside, depth + 1)
 
     return below(OBJECTS, top, 0)
 
 
+def paths(
+    root: str, filesystem: IFileSystem, on_error: Callable[[str, OSError], None] = lambda path, error: None
+) -> Iterator[str]:
+    """The paths of all objects: those of :func:`files` that may be one's."""
+    return filter(may_be_object, files(root, filesystem, on_error))
+
+
+def may_be_object(path: str) -> bool:
+    """Whether it has the form that :func:`~sdcc.archive.directories.object_path` gives."""
+    top, *parts = path.split("/")
+    return (
+        top == OBJECTS
+        and len(parts) == DEPTH + 1
+        and {"", ".", ".."}.isdisjoint(parts)
+        and path.endswith(SUFFIX)
+    )
+
+
 def sop_instance_uid(path: str) -> str:
-    """The SOP Instance UID that a path was made of."""
+    """The SOP Instance UID that a path was made of, as far as it can stand in one."""
     return os.path.basename(path).rpartition("-")[0]
+
+
+def status(path: str, root: str, filesystem: IFileSystem) -> os.stat_result:
+    """The size and the times of any file.
+
+    :raises OSError: it is not there, or cannot be opened.
+    """
+    file = filesystem.open_existing(f"{root}/{path}")
+    try:
+        return filesystem.status(file)
+    finally:
+        filesystem.close(file)
 
 
 def read(path: str, root: str, filesystem: IFileSystem, parse: Parse = attributes.parse) -> FoundFile:

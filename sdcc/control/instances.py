@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
     words = "list the objects that are registered, the first received first"
     command = commands.add_parser("instances", help=words, description=words)
     command.add_argument("--study", metavar="UID", help="those of one study only")
+    command.add_argument("--faulty", action="store_true", help="those of which SDCC could not read something")
     command.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
     command.set_defaults(run=run)
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace, configuration: Configuration, *, react: Rea
         print(line(stored, str(configuration.storage.directory / stored.file.path)))
 
     try:
-        for_each_registered(configuration, options.study, show, react)
+        for_each_registered(configuration, options.study, show, react, faulty=options.faulty)
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
@@ -49,7 +50,8 @@ def run(options: argparse.Namespace, configuration: Configuration, *, react: Rea
         return 1
     if not count:
         of_study = f" of study {options.study}" if options.study else ""
-        print(printable(f"no object is registered{of_study}"), file=sys.stderr)
+        as_faulty = " as faulty" if options.faulty else ""
+        print(printable(f"no object is registered{as_faulty}{of_study}"), file=sys.stderr)
     return 0
 
 
@@ -58,22 +60,25 @@ def for_each_registered(
     study_instance_uid: str | None,
     show: Callable[[StoredObject], None],
     react: React,
+    *,
+    faulty: bool,
 ) -> None:
     """Go through the index's objects, in bounded memory; without a reactor where none is needed.
 
     :param react: see :func:`~sdcc.control.synchronous.with_reactor`.
+    :param faulty: only those of which something could not be read.
     :raises OSError: there is no index, or it cannot be read.
     :raises ValueError: it is no index of this version.
     """
     if configuration.index_path is not None:
-        for stored in each(_index(configuration, Clock()).instances(study_instance_uid)):
+        for stored in each(_index(configuration, Clock()).instances(study_instance_uid, faulty=faulty)):
             show(stored)
         return
 
     async def read(reactor: Any) -> None:
         index = _index(configuration, reactor)
         try:
-            async for stored in index.instances(study_instance_uid):
+            async for stored in index.instances(study_instance_uid, faulty=faulty):
                 show(stored)
         finally:
             await index.stop()

@@ -51,9 +51,13 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that stays, above the bar."""
+        self.print(line, self._stream)
+
+    def print(self, line: str, stream: TextIO) -> None:
+        """A line to a stream that may be on the same terminal as the bar."""
         if self._bar is not None:
             self._bar.clear()
-        print(line, file=self._stream, flush=True)
+        print(line, file=stream, flush=True)
         if self._bar is not None:
             self._bar.refresh()
 

@@ -7,41 +7,20 @@ already is passed over unread. Knows neither database, and prints nothing itself
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
 
-from sdcc.archive import stored_files
-from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.stored_files import FoundFile, NoObject
-from sdcc.interfaces import IIndex, OutcomeUnknown, OutOfResources, RunInThread, StoredObject
+from sdcc.inspection.course import Report, in_order
+from sdcc.inspection.files import Files
+from sdcc.inspection.restoring import Outcome, restore, unnamed
+from sdcc.interfaces import IIndex, StoredObject
 from sdcc.printable import printable
 
-#: Files that the index is asked about at once.
-BATCH = 500
 #: Objects that wait for the index at most.
 IN_FLIGHT = 512
-#: How long a file is left to a server that may be about to register or remove it, in timeouts of the index.
-SETTLED_AFTER = 1.5
-#: Seconds of waiting that are said.
-NOTEWORTHY = 1.0
-#: Seconds in which an interruption is noticed.
-PULSE = 0.1
-
-
-class Report(Protocol):
-    """Where it is told how far the work has come."""
-
-    def advance(self) -> None: ...
-
-    def say(self, line: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -62,164 +41,94 @@ class Counts:
 
 
 class Reindexing:
-    """One pass through the archive.
+    """One pass through the archive."""
 
-    :param root: the storage directory.
-    :param walk_in_thread: runs one call at a time.
-    :param threads: how many calls `read_in_thread` runs at once.
-    :param timeout: the index's, in seconds.
-    :param now: seconds since the epoch.
-    """
-
-    def __init__(
-        self,
-        index: IIndex,
-        root: str,
-        *,
-        filesystem: IFileSystem,
-        walk_in_thread: RunInThread,
-        read_in_thread: RunInThread,
-        threads: int,
-        timeout: float,
-        clock: IReactorTime,
-        now: Callable[[], float],
-    ) -> None:
+    def __init__(self, index: IIndex, files: Files) -> None:
         self._index = index
-        self._root = root
-        self._fs = filesystem
-        self._walk_in_thread = walk_in_thread
-        self._read_in_thread = read_in_thread
-        self._ahead = 2 * threads
-        self._settled_after = SETTLED_AFTER * timeout
-        self._clock = clock
-        self._now = now
-        self._readings: deque[tuple[str, Deferred[FoundFile]]] = deque()
+        self._files = files
+        self._course = files.course
         self._slots = DeferredSemaphore(IN_FLIGHT)
-        self._fault: Failure | None = None
         self._report: Report
         self.counts = Counts()
-        self.is_interrupted = False
-        #: Why the index takes nothing any more.
-        self.index_failure: str | None = None
-
-    @property
-    def _goes_on(self) -> bool:
-        return not (self.is_interrupted or self.index_failure or self._fault)
-
-    def interrupt(self) -> None:
-        """Begin nothing more; what is under way is finished."""
-        self.is_interrupted = True
-
-    async def count(self) -> int:
-        """How many files there are.
-
-        :raises OSError: there is no directory of objects, or it cannot be read.
-        """
-        walk = await self._walk_in_thread(stored_files.paths, self._root, self._fs)
-        total = 0
-        while self._goes_on and (some := await self._next(walk)):
-            total += len(some)
-        return total
 
     async def run(self, report: Report) -> None:
         """Restore every object, as far as neither an interruption nor the index puts an end to it."""
         self._report = report
         unreadable: list[tuple[str, OSError]] = []
-        walk = stored_files.paths(self._root, self._fs, lambda path, error: unreadable.append((path, error)))
-        while self._goes_on and (some := await self._next(walk)):
-            await self._restore_unknown(some)
-        while self._readings:
-            await self._restore_next()
+        batches = self._files.batches(lambda path, error: unreadable.append((path, error)))
+        async for path, reading in in_order(self._unknown(batches), self._read, ahead=self._files.ahead):
+            await self._restore_read(path, await reading)
         for _ in range(IN_FLIGHT):
             await self._slots.acquire()
         for path, error in unreadable:
             self._faulty(path, error.strerror or error)
-        if self._fault is not None:
-            self._fault.raiseException()
+        self._course.raise_fault()
 
-    async def _next(self, walk: Iterator[str]) -> list[str]:
-        return await self._walk_in_thread(lambda: [*islice(walk, BATCH)])
-
-    async def _restore_unknown(self, paths: list[str]) -> None:
-        try:
-            known = await self._index.paths([*map(stored_files.sop_instance_uid, paths)])
-        except (OSError, ValueError) as error:
-            self.index_failure = str(error)
-            return
-        registered = {*known.values()}
-        for path in paths:
-            if path in registered:
-                self.counts.already_registered += 1
-                self._report.advance()
-                continue
-            if len(self._readings) >= self._ahead:
-                await self._restore_next()
-            if not self._goes_on:
+    async def _unknown(self, batches: AsyncIterator[list[str]]) -> AsyncIterator[str]:
+        """The paths that no row names."""
+        async for paths in batches:
+            unknown = await self._course.attempt(unnamed, self._index, paths)
+            if unknown is None:
                 return
-            self._readings.append((path, Deferred.fromCoroutine(self._read(path))))
+            remaining = {*unknown}
+            for path in paths:
+                if path in remaining:
+                    if not self._course.goes_on:
+                        return
+                    yield path
+                else:
+                    self.counts.already_registered += 1
+                    self._report.advance()
 
-    async def _read(self, path: str) -> FoundFile:
-        return await self._read_in_thread(stored_files.read, path, self._root, self._fs)
-
-    # --- one file ---
-
-    async def _restore_next(self) -> None:
-        path, reading = self._readings.popleft()
+    async def _read(self, path: str) -> FoundFile | NoObject | OSError:
+        """The file, or why it cannot be read."""
         try:
-            found = await self._settled(await reading)
-        except FileNotFoundError:  # a server has replaced the object meanwhile
-            self._report.advance()
-        except NoObject as fault:
-            self._faulty(path, str(fault))
-        except OSError as error:
-            self._faulty(path, error.strerror or error)
-        else:
-            await self._slots.acquire()
-            Deferred.fromCoroutine(self._restore(found.stored)).addErrback(self._break)
+            return await self._files.read(path)
+        except (NoObject, OSError) as fault:
+            return fault
 
-    async def _settled(self, found: FoundFile) -> FoundFile:
-        """The file, as it is once no server that registers it may still remove it."""
-        remaining = min(found.changed_at + self._settled_after - self._now(), self._settled_after)
-        if remaining <= 0:
-            return found
-        if remaining > NOTEWORTHY:
-            self._report.say(
-                f"waiting for {remaining:.0f} s: a server may be about to register what just came"
-            )
-        end = self._clock.seconds() + remaining
-        while self._goes_on and (left := end - self._clock.seconds()) > 0:
-            await deferLater(self._clock, min(left, PULSE))
-        return await self._read(found.stored.file.path)
+    async def _restore_read(self, path: str, found: FoundFile | NoObject | OSError) -> None:
+        """
+        :param found: what :meth:`_read` has given.
+        """
+        if isinstance(found, FoundFile) and await self._files.settle(found.changed_at, self._report):
+            found = await self._read(path)
+        match found:
+            case FileNotFoundError():  # a server has replaced the object meanwhile
+                self._report.advance()
+            case NoObject():
+                self._faulty(path, str(found))
+            case OSError():
+                self._faulty(path, found.strerror or found)
+            case FoundFile():
+                await self._slots.acquire()
+                Deferred.fromCoroutine(self._restore(found.stored))
 
     async def _restore(self, stored: StoredObject) -> None:
         try:
-            if not self._goes_on:
-                return
-            if await self._index.restore(stored):
-                self.counts.registered += 1
-            elif await self._is_registered(stored):
-                self.counts.already_registered += 1
-            else:
-                self.counts.older_versions += 1
-            self._report.advance()
-        except OutOfResources as error:
-            if isinstance(error, OutcomeUnknown) or self._index.refusal is not None:
-                self.index_failure = str(error)
-            else:
-                self._faulty(stored.file.path, str(error))
-        except OSError as error:
-            self.index_failure = str(error)
+            if self._course.goes_on:
+                await self._course.attempt(self._restore_to_index, stored)
         finally:
             self._slots.release()
 
-    async def _is_registered(self, stored: StoredObject) -> bool:
-        uid = stored.instance.sop_instance_uid
-        return (await self._index.paths([uid])).get(uid) == stored.file.path
+    async def _restore_to_index(self, stored: StoredObject) -> None:
+        restored = await restore(self._index, stored)
+        match restored.outcome:
+            case Outcome.REGISTERED:
+                self.counts.registered += 1
+            case Outcome.ALREADY_REGISTERED:
+                self.counts.already_registered += 1
+            case Outcome.OLDER_VERSION:
+                self.counts.older_versions += 1
+            case Outcome.GIVEN_UP:
+                self._faulty(stored.file.path, "was given up; `sdccctl verify --repair` may register it")
+                return
+            case Outcome.REFUSED:
+                self._faulty(stored.file.path, restored.reason)
+                return
+        self._report.advance()
 
     def _faulty(self, path: str, reason: object) -> None:
         self.counts.faulty += 1
-        self._report.say(printable(f"{self._root}/{path}: {reason}"))
+        self._report.say(printable(f"{self._files.root}/{path}: {reason}"))
         self._report.advance()
-
-    def _break(self, failure: Failure) -> None:
-        self._fault = failure

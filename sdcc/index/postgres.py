@@ -5,6 +5,7 @@ The only module that knows the driver. Everything is asynchronous; no thread wai
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -21,14 +22,14 @@ from twisted.logger import Logger
 from txpostgres import txpostgres
 from zope.interface import implementer
 
-from sdcc.index import postgres_schema
+from sdcc.index import loose, postgres_mending, postgres_schema
 from sdcc.index.doubts import Journal
 from sdcc.index.postgres_address import hosts, resolve, without_quotations, without_secrets
 from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, closing_on_error
-from sdcc.index.postgres_statements import START, paths, read
+from sdcc.index.postgres_statements import START, at, paths, read
 from sdcc.index.postgres_writer import Remove, Writer
 from sdcc.index.restoring import Superseded, found
-from sdcc.interfaces import IIndex, OutOfResources, Registered, RunInThread, StoredObject
+from sdcc.interfaces import IIndex, LooseRow, OutOfResources, Registered, RunInThread, StoredObject
 
 T = TypeVar("T")
 
@@ -318,32 +319,36 @@ class PostgreSQLIndex:
             raise OutOfResources(self._closed)
         return await self._writer.submit(stored)
 
-    async def restore(self, stored: StoredObject) -> bool:
+    async def restore(self, stored: StoredObject) -> Registered | None:
         """See :class:`~sdcc.interfaces.IIndex`.
 
-        Where a connection was lost in between, False may mean that this very call has registered it.
+        Where a connection was lost in between, None may mean that this very call has registered it.
         """
         try:
-            await self.register(found(stored))
+            return await self.register(found(stored))
         except Superseded:
-            return False
-        return True
+            return None
 
     async def paths(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
         return await self._read(lambda session: paths(session, sop_instance_uids))
 
     async def instances(
-        self, study_instance_uid: str | None = None, *, faulty: bool = False
+        self,
+        study_instance_uid: str | None = None,
+        *,
+        faulty: bool = False,
+        received_since: datetime.datetime | None = None,
     ) -> AsyncIterator[StoredObject]:
         """See :class:`~sdcc.interfaces.IIndex`.
 
         An object that is replaced meanwhile may come twice, as it was and as it is.
 
         :param faulty: only objects of which something could not be read.
+        :param received_since: only what was received then or later; aware.
         :raises ValueError: the database is none for this program, or of another version.
         :raises OSError: it cannot be reached or read.
         """
-        position = START
+        position = START if received_since is None else at(received_since)
         while True:
             next_page = partial(
                 read, after=position, limit=PAGE, study_instance_uid=study_instance_uid, faulty=faulty
@@ -353,6 +358,33 @@ class PostgreSQLIndex:
                 yield stored
             if len(page) < PAGE:
                 return
+
+    async def disown(self, sop_instance_uid: str, path: str) -> bool:
+        return await self._change(lambda session: postgres_mending.disown(session, sop_instance_uid, path))
+
+    async def unregister(self, sop_instance_uid: str, path: str) -> bool:
+        return await self._change(
+            lambda session: postgres_mending.unregister(session, sop_instance_uid, path)
+        )
+
+    async def loose_rows(self) -> AsyncIterator[LooseRow]:
+        position = loose.START
+        while True:
+            page, position = await self._read(
+                partial(postgres_mending.find_loose, after=position, limit=PAGE)
+            )
+            for row in page:
+                yield row
+            if len(page) < PAGE:
+                return
+
+    async def remove_loose(self, rows: Sequence[LooseRow]) -> None:
+        await self._change(lambda session: postgres_mending.remove_loose(session, rows))
+
+    async def _change(self, change: Callable[[Session], Awaitable[T]]) -> T:
+        if self._closed is not None:
+            raise OutOfResources(self._closed)
+        return await self._writer.change(change)
 
     async def _read(self, query: Callable[[Session], Awaitable[T]]) -> T:
         await self._readers.acquire()

@@ -6,8 +6,8 @@ Knows no driver; :mod:`sdcc.index.postgres` is where sessions come from.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 #: (0000,0902) Error Comment, VR LO.
@@ -45,6 +45,24 @@ def closing_on_error(session: Session) -> Iterator[None]:
         yield
     except BaseException:
         session.close()
+        raise
+
+
+@asynccontextmanager
+async def transaction(session: Session) -> AsyncIterator[None]:
+    """Commit what the block does, whose first statement says BEGIN; nothing of it where it raises.
+
+    :raises Refused: also from the block.
+    :raises Lost: also from the block; nobody knows what became of the transaction.
+    """
+    try:
+        yield
+        await session.run("COMMIT")
+    except Refused:
+        await session.run("ROLLBACK")
+        raise
+    except BaseException:
+        session.close()  # or what comes next would be part of this transaction
         raise
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sdcc.index.doubts import Doubt
-from sdcc.index.postgres_session import DATA_EXCEPTION, Refused, Session
+from sdcc.index.postgres_session import DATA_EXCEPTION, Refused, Session, transaction
 from sdcc.index.restoring import Found, Held, Superseded, answers, standing, superseded
 from sdcc.index.rows import (
     INSTANCE,
@@ -32,6 +32,12 @@ from sdcc.interfaces import Registered, StoredObject
 Position = tuple[datetime.datetime, int]
 #: Before every object.
 START: Position = (datetime.datetime.min.replace(tzinfo=datetime.UTC), 0)
+
+
+def at(received_since: datetime.datetime) -> Position:
+    """Before every object that was received then or later."""
+    return received_since, 0
+
 
 # --- registration --------------------------------------------------------------------------
 
@@ -76,16 +82,9 @@ async def register(session: Session, group: Sequence[StoredObject]) -> list[Regi
     """
     if not any(isinstance(stored, Found) for stored in group):
         return [*await _register(session, group)]
-    try:
+    async with transaction(session):
         gives_way = await _begin(session, group)
         registered = await _register(session, standing(group, gives_way))
-        await session.run("COMMIT")
-    except Refused:
-        await session.run("ROLLBACK")
-        raise
-    except BaseException:
-        session.close()  # or what comes next would be part of this transaction
-        raise
     return answers(gives_way, registered)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,7 +22,9 @@ from sdcc.index.grouping import GroupCommit, Interrupted, Result, Settled
 from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, closing_on_error, reason
 from sdcc.index.postgres_statements import register, settle
 from sdcc.index.restoring import Found
-from sdcc.interfaces import OutOfResources, Registered, StoredObject
+from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
+
+T = TypeVar("T")
 
 #: Seconds from one attempt to open a session to the next: at first, and at most. They double in between.
 FIRST_DELAY = 0.1
@@ -78,6 +80,8 @@ class Writer:
             self._commit, clock=clock, timeout=timeout, doubt=self._take_note, unsettled=self._settle_anew
         )
         self._session: Session | None = None
+        #: Held by the one transaction that the session is in.
+        self._turn = DeferredLock()
         self._doubts: dict[Doubt, Settled | None] = {}
         self._tasks: set[Deferred[Any]] = set()
         self._is_stopped = False
@@ -123,13 +127,31 @@ class Writer:
     # --- registration ---
 
     async def _commit(self, group: Sequence[StoredObject]) -> Sequence[Result]:
-        session = self._session
-        assert session is not None, "the queue is held while there is no session"
-        try:
-            return await self._commit_on(session, group)
-        except Lost as loss:
-            self._lose(loss)
-            raise Interrupted from loss
+        async with self._turn:
+            session = self._session
+            if session is None:  # a change before this has lost it
+                raise Interrupted
+            try:
+                return await self._commit_on(session, group)
+            except Lost as loss:
+                self._lose(loss)
+                raise Interrupted from loss
+
+    async def change(self, change: Callable[[Session], Awaitable[T]]) -> T:
+        """Change something in a transaction of its own, between two groups.
+
+        :raises OutOfResources: not changed, as far as is known.
+        """
+        async with self._turn:
+            session = self._session
+            if session is None:
+                raise OutOfResources(self._absence.reason if self._absence else "index is stopped")
+            try:
+                return await change(session)
+            except (Refused, Lost) as error:
+                if isinstance(error, Lost) or error.is_of_database:
+                    self._lose(error)
+                raise OutOfResources(reason(error)) from None
 
     async def _commit_on(self, session: Session, group: Sequence[StoredObject]) -> Sequence[Result]:
         """Commit a group in one transaction; where one object's row spoils it for others, by halves."""
@@ -146,7 +168,8 @@ class Writer:
             return [result for half in halves for result in await self._commit_on(session, half)]
         if refusal.is_of_database:
             self._lose(refusal)
-        return [OutOfResources(reason(refusal)) for _ in group]
+        kind = Unstorable if refusal.is_of_row else OutOfResources
+        return [kind(reason(refusal)) for _ in group]
 
     def _settle_anew(self) -> None:
         """Doubts are settled first thing on a session, so there must be another."""

@@ -111,8 +111,11 @@ def _text(value: str) -> str:
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
-def _utc(value: datetime.datetime) -> str:
-    """Of one width, so that the order of texts is the order of time."""
+def utc_text(value: datetime.datetime) -> str:
+    """An instant as text of one width, so that the order of texts is the order of time.
+
+    :raises ValueError: it has no time zone.
+    """
     if value.tzinfo is None:
         raise ValueError("a time of reception without its time zone cannot be stored")
     return value.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -123,7 +126,7 @@ _ENCODERS: dict[type, Callable[[Any], str | int]] = {
     int: operator.index,
     datetime.date: datetime.date.isoformat,
     datetime.time: datetime.time.isoformat,
-    datetime.datetime: _utc,
+    datetime.datetime: utc_text,
 }
 
 

@@ -6,22 +6,35 @@ Several processes of one host may share the database file.
 
 from __future__ import annotations
 
+import datetime
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from sdcc.index import loose, sqlite_mending
 from sdcc.index.grouping import GroupCommit, Result
 from sdcc.index.restoring import Superseded, found
 from sdcc.index.sqlite_file import prepare, reader
-from sdcc.index.sqlite_statements import START, Position, paths, read
+from sdcc.index.sqlite_statements import START, Position, at, paths, read
 from sdcc.index.sqlite_writer import Doubt, Writer, reason
-from sdcc.interfaces import IIndex, OutcomeUnknown, OutOfResources, Registered, RunInThread, StoredObject
+from sdcc.interfaces import (
+    IIndex,
+    LooseRow,
+    OutcomeUnknown,
+    OutOfResources,
+    Registered,
+    RunInThread,
+    StoredObject,
+)
+
+T = TypeVar("T")
 
 #: Objects that :meth:`SQLiteIndex.instances` holds in memory at a time.
 PAGE = 1000
@@ -100,18 +113,21 @@ class SQLiteIndex:
             raise OutOfResources(self._closed)
         return await self._queue.submit(stored)
 
-    async def restore(self, stored: StoredObject) -> bool:
+    async def restore(self, stored: StoredObject) -> Registered | None:
         try:
-            await self.register(found(stored))
+            return await self.register(found(stored))
         except Superseded:
-            return False
-        return True
+            return None
 
     async def paths(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
         return await self._read_in_thread(self._paths, sop_instance_uids)
 
     async def instances(
-        self, study_instance_uid: str | None = None, *, faulty: bool = False
+        self,
+        study_instance_uid: str | None = None,
+        *,
+        faulty: bool = False,
+        received_since: datetime.datetime | None = None,
     ) -> AsyncIterator[StoredObject]:
         """See :class:`~sdcc.interfaces.IIndex`.
 
@@ -119,17 +135,52 @@ class SQLiteIndex:
         An object that is replaced meanwhile may come twice, as it was and as it is.
 
         :param faulty: only objects of which something could not be read.
+        :param received_since: only what was received then or later; aware.
         :raises FileNotFoundError: there is no database yet.
         :raises ValueError: the file is something else, or of another version.
         :raises OSError: it cannot be read.
         """
-        position = START
+        position = START if received_since is None else at(received_since)
         while True:
             page, position = await self._read_in_thread(self._read, position, study_instance_uid, faulty)
             for stored in page:
                 yield stored
             if len(page) < PAGE:
                 return
+
+    async def disown(self, sop_instance_uid: str, path: str) -> bool:
+        return await self._change(sqlite_mending.disown, sop_instance_uid, path)
+
+    async def unregister(self, sop_instance_uid: str, path: str) -> bool:
+        return await self._change(sqlite_mending.unregister, sop_instance_uid, path)
+
+    async def loose_rows(self) -> AsyncIterator[LooseRow]:
+        position = loose.START
+        while True:
+            page, position = await self._read_in_thread(self._find_loose, position)
+            for row in page:
+                yield row
+            if len(page) < PAGE:
+                return
+
+    async def remove_loose(self, rows: Sequence[LooseRow]) -> None:
+        await self._change(sqlite_mending.remove_loose, rows)
+
+    async def _change(self, change: Callable[..., T], *arguments: object) -> T:
+        """Change something in a transaction of its own, between two groups."""
+        if (refusal := self._closed or self._fault) is not None:
+            raise OutOfResources(refusal)
+        try:
+            return await self._run_in_thread(
+                self._writer.change, lambda connection: change(connection, *arguments)
+            )
+        except sqlite3.Error as error:
+            self._failed(reason(error))
+            raise OutOfResources(reason(error)) from None
+
+    def _find_loose(self, after: loose.Position) -> tuple[list[LooseRow], loose.Position]:
+        with reader(self._path, self._lock_timeout) as connection:
+            return sqlite_mending.find_loose(connection, after, PAGE)
 
     def _read(
         self, after: Position, study_instance_uid: str | None, faulty: bool

@@ -28,6 +28,7 @@ from sdcc.index.rows import (
     gather,
     registrations,
     stored_object,
+    utc_text,
 )
 from sdcc.interfaces import Registered, StoredObject
 
@@ -35,6 +36,12 @@ from sdcc.interfaces import Registered, StoredObject
 Position = tuple[str, int]
 #: Before every object.
 START: Position = ("", 0)
+
+
+def at(received_since: datetime.datetime) -> Position:
+    """Before every object that was received then or later."""
+    return utc_text(received_since), 0
+
 
 #: What :func:`register` raises when it is a row that cannot be stored, and not the database that is at fault.
 ROW_FAULTS = (ValueError, TypeError, sqlite3.IntegrityError, sqlite3.DataError)
@@ -112,7 +119,7 @@ _REMOVE_EMPTY_STUDIES = """
     DELETE FROM study WHERE study_key IN (SELECT value FROM json_each(?))
     AND NOT EXISTS (SELECT 1 FROM series WHERE series.study_key = study.study_key)
 """
-_HOLDS = "SELECT count(*) FROM instance WHERE sop_instance_uid = ? AND path = ?"
+_COUNT = "SELECT count(*) FROM instance WHERE sop_instance_uid = ? AND path = ?"
 
 
 def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
@@ -133,15 +140,21 @@ def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> l
     connection.execute(_REGISTER_SERIES, (_json(gathered.series, _SERIES_COLUMNS),))
     connection.execute(_REGISTER_INSTANCES, (_json(gathered.instances, _INSTANCE_COLUMNS),))
     if earlier:
-        series_keys, study_keys = ({row[place] for row in earlier} for place in (2, 3))
-        connection.execute(_REMOVE_EMPTY_SERIES, (json.dumps([*series_keys]),))
-        connection.execute(_REMOVE_EMPTY_STUDIES, (json.dumps([*study_keys]),))
+        remove_empty(connection, *({row[place] for row in earlier} for place in (2, 3)))
     return answers(gives_way, registrations(group, {row[0]: row[1] for row in earlier}))
 
 
-def holds(connection: sqlite3.Connection, stored: StoredObject) -> bool:
-    """Whether an object, as it is in this very file, is registered."""
-    (count,) = connection.execute(_HOLDS, (stored.instance.sop_instance_uid, stored.file.path)).fetchone()
+def remove_empty(
+    connection: sqlite3.Connection, series_keys: Iterable[int], study_keys: Iterable[int | None]
+) -> None:
+    """Remove those of these levels that hold nothing any more."""
+    connection.execute(_REMOVE_EMPTY_SERIES, (json.dumps([*series_keys]),))
+    connection.execute(_REMOVE_EMPTY_STUDIES, (json.dumps([*study_keys]),))
+
+
+def is_registered(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> bool:
+    """Whether an object is registered as it is in this very file."""
+    (count,) = connection.execute(_COUNT, (sop_instance_uid, path)).fetchone()
     return bool(count)
 
 

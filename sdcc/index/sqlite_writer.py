@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sdcc.index.restoring import Superseded
 from sdcc.index.sqlite_file import identity, open_writer, touch, transaction
-from sdcc.index.sqlite_statements import ROW_FAULTS, holds, register
-from sdcc.interfaces import OutOfResources, Registered, StoredObject
+from sdcc.index.sqlite_statements import ROW_FAULTS, is_registered, register
+from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
+
+T = TypeVar("T")
 
 #: (0000,0902) Error Comment, VR LO.
 MAXIMUM_REASON = 64
@@ -67,7 +70,7 @@ class Writer:
         except ROW_FAULTS as error:
             if len(group) > 1:
                 return self._commit_halves(group)
-            return Written(results=[OutOfResources(reason(error))])
+            return Written(results=[Unstorable(reason(error))])
         except sqlite3.Error as error:
             self._drop()
             fault = reason(error)
@@ -83,15 +86,28 @@ class Writer:
 
         :raises sqlite3.Error: the database still fails; nothing is settled.
         """
+
+        def look(connection: sqlite3.Connection) -> list[bool]:
+            touch(connection)
+            return [
+                is_registered(connection, stored.instance.sop_instance_uid, stored.file.path)
+                for stored in doubtful
+            ]
+
+        return self.change(look)
+
+    def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Change something in a transaction of its own.
+
+        :raises sqlite3.Error: the database fails; nothing is changed, as far as is known.
+        """
         try:
             connection = self._open()
             with transaction(connection):
-                registered = [holds(connection, stored) for stored in doubtful]
-                touch(connection)
+                return change(connection)
         except sqlite3.Error:
             self._drop()
             raise
-        return registered
 
     def close(self) -> None:
         """Write the log back into the database, and close it."""

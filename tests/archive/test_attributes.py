@@ -408,3 +408,16 @@ def test_any_value_of_the_others_is_understood(other, value, character_set):
     parsed = parse_bytes(minimal((0x00080005, "CS", character_set), (*other, value)))
 
     assert parsed.study.study_instance_uid == "1.2.3"
+
+
+def test_a_fault_of_the_program_loses_no_object_whose_uids_are_known(monkeypatch, logged):
+    def fail(*arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(attributes.READERS, "PN", fail)
+    parsed = parse_bytes(minimal((0x00100010, "PN", b"Yamada^T"), (0x00100020, "LO", b"4711")))
+    assert (parsed.study.patient_name, parsed.study.patient_id) == (None, "4711")
+    assert parsed.fault == "PatientName (0010,0010): could not be read"
+    [event] = logged
+    assert event["log_failure"].check(ZeroDivisionError)
+    logged.clear()

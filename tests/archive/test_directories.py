@@ -185,6 +185,18 @@ def test_a_directory_that_exists_is_made_durable_too(disk, tmp_path):
     assert disk.called("sync_directory") == ["."]
 
 
+def test_directories_that_another_makes_in_this_moment_are_made_durable_too(disk, tmp_path):
+    make_directory = disk.real.make_directory
+
+    def made_by_another_first(path):
+        make_directory(path)  # raises where there is nothing above yet
+        make_directory(path)
+
+    disk.real.make_directory = made_by_another_first
+    make_durable(disk, str(tmp_path / "a/b/c"))
+    assert disk.called("sync_directory") == [".", "a", "a/b"]
+
+
 def test_a_parent_that_may_not_be_read_is_no_obstacle_to_a_directory_that_exists(disk, tmp_path):
     (tmp_path / "a").mkdir()
     disk.fail("sync_directory", errno.EACCES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import itertools
 import os
@@ -17,16 +18,38 @@ from sdcc.archive.incoming import Incoming, host_and_pid
 
 #: Another process that claims a folder, begins a file and waits to be told, or killed.
 OTHER_PROCESS = """
+import datetime
 import sys
 from sdcc.archive.filesystem import FileSystem
 from sdcc.archive.incoming import Incoming
-incoming = Incoming(sys.argv[1], filesystem=FileSystem(), new_name=lambda: "other")
+incoming = Incoming(
+    sys.argv[1],
+    filesystem=FileSystem(),
+    new_name=lambda: "other",
+    now=lambda: datetime.datetime(2026, 7, 4, tzinfo=datetime.UTC),
+)
 incoming.claim()
 incoming.create("object")
 print("claimed", flush=True)
 sys.stdin.read()
 incoming.release()
 """
+
+
+class Time:
+    """What a process takes for the time."""
+
+    def __init__(self):
+        self.now = datetime.datetime(2026, 7, 4, 23, 59, tzinfo=datetime.UTC)
+
+    def advance(self, days):
+        self.now += datetime.timedelta(days)
+        return self.now.date()
+
+
+@pytest.fixture
+def time():
+    return Time()
 
 
 @pytest.fixture
@@ -36,15 +59,18 @@ def folders(tmp_path):
 
 
 @pytest.fixture
-def make_incoming(disk, tmp_path, folders):
+def make_incoming(disk, tmp_path, folders, time):
     names = (f"process{number}" for number in itertools.count())
     made = []
 
     def make(filesystem=disk):
-        made.append(Incoming(str(tmp_path), filesystem=filesystem, new_name=lambda: next(names)))
+        made.append(
+            Incoming(str(tmp_path), filesystem=filesystem, new_name=lambda: next(names), now=lambda: time.now)
+        )
         return made[-1]
 
     yield make
+    disk.faults.clear()
     for incoming in made:
         incoming.release()
     assert disk.open == {}
@@ -224,3 +250,201 @@ def test_no_lock_no_start(make_incoming, disk):
 
 def test_a_folder_is_named_for_its_host_and_process():
     assert re.fullmatch(rf"[A-Za-z0-9._-]+-{os.getpid()}", host_and_pid())
+
+
+# --- since when to look --------------------------------------------------------------------------
+
+TODAY = datetime.date(2026, 7, 4)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of it runs any more, and its locks are free."""
+
+
+def kill(incoming, disk):
+    """Let a process die that holds its folder."""
+    lock, incoming._lock, incoming._folder = incoming._lock, None, None
+    if lock is not None:
+        disk.close(lock)
+
+
+def record(tmp_path, name):
+    return (tmp_path / "incoming" / name / "lock").read_text()
+
+
+def test_after_a_stop_in_order_there_is_nothing_to_look_through(make_incoming, time, folders):
+    make_incoming().claim()
+    make_incoming().release()
+    time.advance(1)
+    incoming = make_incoming()
+    incoming.claim()
+    assert incoming.doubtful_since is None
+
+
+def test_after_a_kill_it_is_looked_from_the_day_on_that_the_dead_one_started(
+    make_incoming, disk, time, tmp_path
+):
+    dead = make_incoming()
+    dead.claim()
+    assert record(tmp_path, "process0") == "2026-07-04\n"
+    time.advance(9)
+    kill(dead, disk)
+    incoming = make_incoming()
+    incoming.claim()
+    assert incoming.doubtful_since == TODAY
+    assert record(tmp_path, "process1") == "2026-07-04\n"
+
+
+def test_of_several_dead_the_earliest_day_counts(make_incoming, tmp_path, folders):
+    for name, day in (("a", "2026-07-03"), ("b", "2026-06-28"), ("c", "2026-07-04")):
+        (tmp_path / "incoming" / name).mkdir()
+        (tmp_path / "incoming" / name / "lock").write_text(f"{day}\n")
+    incoming = make_incoming()
+    incoming.claim()
+    assert incoming.doubtful_since == datetime.date(2026, 6, 28)
+    assert folders() == ["process0"]
+
+
+def test_what_was_not_looked_through_is_left_to_the_next_however_often(make_incoming, disk, time, folders):
+    dead = make_incoming()
+    dead.claim()
+    kill(dead, disk)
+    for is_killed in (True, False, True, False):
+        time.advance(2)
+        incoming = make_incoming()
+        incoming.claim()
+        assert incoming.doubtful_since == TODAY
+        create(incoming, disk, "object")
+        if is_killed:
+            kill(incoming, disk)
+        else:
+            incoming.release()
+            assert disk.open == {}
+    last = make_incoming()
+    last.claim()
+    last.looked_through()
+    last.release()
+    assert folders() == []
+
+
+def test_what_was_looked_through_is_done_with(make_incoming, disk, time, tmp_path):
+    dead = make_incoming()
+    dead.claim()
+    kill(dead, disk)
+    today = time.advance(5)
+    incoming = make_incoming()
+    incoming.claim()
+    incoming.looked_through()
+    assert incoming.doubtful_since is None
+    assert record(tmp_path, "process1") == f"2026-07-04\n{today}\n"
+    kill(incoming, disk)
+    time.advance(1)
+    after = make_incoming()
+    after.claim()
+    assert after.doubtful_since == today
+
+
+@pytest.mark.parametrize("text", ["", "2026-07-0", "nonsense\n", "\xff\n2026-13-01\n"])
+def test_a_record_that_says_no_day_means_the_day_of_its_file(make_incoming, disk, tmp_path, text):
+    """Also that of an SDCC which wrote none."""
+    (tmp_path / "incoming/dead").mkdir()
+    lock = tmp_path / "incoming/dead/lock"
+    lock.write_bytes(text.encode("latin-1"))
+    moment = datetime.datetime(2026, 6, 2, 12, tzinfo=datetime.UTC).timestamp()
+    os.utime(lock, (moment, moment))
+    incoming = make_incoming()
+    incoming.claim()
+    assert incoming.doubtful_since == datetime.date(2026, 6, 2)
+
+
+def test_a_line_that_was_cut_off_leaves_the_one_before(make_incoming, tmp_path):
+    (tmp_path / "incoming/dead").mkdir()
+    (tmp_path / "incoming/dead/lock").write_text("2026-07-01\n2026-07-0")
+    incoming = make_incoming()
+    incoming.claim()
+    assert incoming.doubtful_since == datetime.date(2026, 7, 1)
+
+
+def test_a_folder_claimed_anew_remembers_the_day_of_the_first(make_incoming, disk, time, tmp_path):
+    incoming = make_incoming()
+    incoming.claim()
+    time.advance(3)
+    (tmp_path / "incoming/process0/lock").unlink()
+    (tmp_path / "incoming/process0").rmdir()
+    create(incoming, disk, "a")
+    assert record(tmp_path, "process1") == "2026-07-04\n"
+    assert incoming.doubtful_since is None
+
+
+def test_its_own_record_is_durable_before_a_dead_folder_goes(make_incoming, disk, tmp_path):
+    (tmp_path / "incoming/dead").mkdir()
+    make_incoming().claim()
+    synced = [
+        disk.calls.index((call, path))
+        for call, path in (
+            ("sync", "incoming/process0/lock"),
+            ("sync_directory", "incoming/process0"),
+            ("sync_directory", "incoming"),
+        )
+    ]
+    assert max(synced) < disk.calls.index(("remove", "incoming/dead/lock"))
+
+
+def test_a_crash_at_any_call_of_the_start_forgets_no_day(make_incoming, disk, time, tmp_path, folders):
+    """The next start knows of the day, whichever call was the last."""
+    crashed = finished = 0
+    while not finished:
+        (tmp_path / "incoming/first").mkdir()
+        (tmp_path / "incoming/first/lock").write_text("2026-06-30\n")
+        (tmp_path / "incoming/first/object.part").touch()
+        disk.calls.clear()
+
+        def crash_if_due(name, path, number=crashed):
+            if len(disk.calls) > number and name != "close":
+                raise Killed
+
+        disk.fail_if_planned = crash_if_due
+        starting = make_incoming()
+        try:
+            starting.claim()
+            finished = 1
+        except Killed:
+            crashed += 1
+        del disk.fail_if_planned
+        for lock in list(disk.open):
+            disk.close(lock)
+        starting._folder = starting._lock = None
+        incoming = make_incoming()
+        incoming.claim()
+        assert incoming.doubtful_since == datetime.date(2026, 6, 30), disk.calls
+        incoming.looked_through()
+        incoming.release()
+        assert folders() == []
+    assert crashed > 8
+
+
+@pytest.mark.parametrize("call", ["write", "sync", "sync_directory"])
+def test_where_the_day_cannot_be_written_down_the_dead_folder_stays(
+    *, make_incoming, disk, folders, logged, tmp_path, call
+):
+    (tmp_path / "incoming/dead").mkdir()
+    (tmp_path / "incoming/dead/lock").write_text("2026-07-01\n")
+    (tmp_path / "incoming/dead/object.part").touch()
+    disk.fail(call, errno.ENOSPC)
+    incoming = make_incoming()
+    incoming.claim()
+    assert incoming.doubtful_since == datetime.date(2026, 7, 1)
+    assert folders() == ["dead", "process0"]
+    assert os.listdir(tmp_path / "incoming/dead") == ["lock"], "a full disk gets its space back"
+    assert any("cannot be written down" in event["log_format"] for event in logged)
+
+
+def test_it_knows_whether_another_lives(make_incoming, other, tmp_path):
+    incoming = make_incoming()
+    incoming.claim()
+    assert not incoming.was_alone
+    other.send_signal(signal.SIGKILL)
+    other.wait(timeout=30)
+    incoming.release()
+    incoming.claim()
+    assert incoming.was_alone

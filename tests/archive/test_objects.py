@@ -279,7 +279,9 @@ def test_prepare_makes_the_directory_durable(build, tmp_path):
     store = build.Store(tmp_path / "new" / "storage")
     store.objects.prepare()
     assert sorted(os.listdir(store.root)) == ["incoming", "incoming.lock", "objects"]
-    assert store.disk.called("sync_directory") == ["../..", "..", "."]
+    assert store.disk.called("sync_directory")[:3] == ["../..", "..", "."]
+    [process] = os.listdir(store.root / "incoming")
+    assert store.disk.called("sync_directory")[3:] == [f"incoming/{process}", "incoming"]
     build.result_of(store.objects.stop())
 
 

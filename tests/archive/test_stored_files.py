@@ -202,3 +202,72 @@ def test_a_directory_that_cannot_be_read_is_told_and_passed_over(put, tmp_path, 
 def test_an_archive_without_objects_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         paths(str(tmp_path), FileSystem())
+
+
+# --- all files -------------------------------------------------------------------------------------
+
+
+def walked(tmp_path, **options):
+    return list(stored_files.files(str(tmp_path), FileSystem(), **options))
+
+
+def test_every_file_is_met_wherever_it_stands(put, tmp_path):
+    placed = [
+        put(path)
+        for path in (
+            "objects/2026/07/03/1.2/1.3/1.4-a.dcm",
+            "objects/2026/07/04/1.2/1.3/1.4-b.dcm",
+            "objects/2026/07/04/1.2/1.3/deeper/1.4-b.dcm",
+            "objects/2026/07/04/1.2/1.3/notes.txt",
+            "objects/2026/07/04/1.2/1.4-c.dcm",
+            "objects/2026/notes",
+            "objects/notes.dcm",
+        )
+    ]
+    put("incoming/a/b.part")
+    (tmp_path / "objects/2026/08/empty").mkdir(parents=True)
+    assert walked(tmp_path) == placed
+    assert list(paths(str(tmp_path), FileSystem())) == placed[:2]
+    assert [path for path in placed if stored_files.may_be_object(path)] == placed[:2]
+
+
+@pytest.mark.parametrize(
+    ("since", "days"),
+    [
+        ("2025-12-31", ["2025/12/31", "2026/01/01", "2026/01/02", "2026/02/01"]),
+        ("2026-01-01", ["2026/01/01", "2026/01/02", "2026/02/01"]),
+        ("2026-01-02", ["2026/01/02", "2026/02/01"]),
+        ("2026-02-02", []),
+        ("0001-01-01", ["2025/12/31", "2026/01/01", "2026/01/02", "2026/02/01"]),
+    ],
+)
+def test_days_before_the_first_asked_for_are_not_even_read(put, disk, tmp_path, since, days):
+    for day in ("2025/12/31", "2026/01/01", "2026/01/02", "2026/02/01"):
+        put(f"objects/{day}/1.2/1.3/1.4-a.dcm")
+    first = datetime.date.fromisoformat(since)
+    found = list(stored_files.files(str(tmp_path), disk, since=first))
+    assert found == [f"objects/{day}/1.2/1.3/1.4-a.dcm" for day in days]
+    read = [path for path in disk.called("entries") if path.count("/") == 3]
+    assert read == [f"objects/{day}" for day in days]
+
+
+def test_a_link_that_leads_in_a_circle_ends_the_walk(put, tmp_path):
+    put("objects/2026/07/04/1.2/1.3/1.4-a.dcm")
+    (tmp_path / "objects/2026/07/04/1.2/1.3/circle").symlink_to(".")
+    assert "objects/2026/07/04/1.2/1.3/1.4-a.dcm" in walked(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "objects/2026/07/04/1.2/1.3/../x.dcm",
+            "objects/2026/07/04/1.2//x.dcm",
+            "/2026/07/04/1.2/1.3/x.dcm",
+        ),
+        *("quarantine/2026/07/04/1.2/1.3/x.dcm", "objects/2026/07/04/1.2/1.3/x.txt", "../../etc/passwd", ""),
+        *("objects/07/04/1.2/1.3/x.dcm", "objects/2026/07/04/1.2/1.3/4/x.dcm"),
+    ],
+)
+def test_no_other_path_may_be_an_objects(path):
+    assert not stored_files.may_be_object(path)

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 
+from sdcc.config import Configuration, load
 from sdcc.control.synchronous import at_once, result
 from sdcc.index.sqlite import SQLiteIndex
-from sdcc.interfaces import Instance, Provenance, Registered, Series, StoredFile, StoredObject, Study
+from sdcc.inspection import files
+from sdcc.interfaces import (
+    Instance,
+    Provenance,
+    Registered,
+    Series,
+    StoredFile,
+    StoredObject,
+    Study,
+)
+
+from ..archives import Reception, receiver
 
 CONFIGURATION = """
 [[local]]
@@ -100,3 +116,64 @@ def registered(tmp_path: Path) -> Callable[..., None]:
         result(index.stop())
 
     return register
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    return tmp_path / "sdcc-data"
+
+
+@pytest.fixture
+def receive(storage: Path) -> Reception:
+    return receiver(storage)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def configuration(
+    request: pytest.FixtureRequest, configured: Callable[[str], str]
+) -> Iterator[Configuration]:
+    if request.param == "sqlite":
+        yield load(Path(configured("")))
+    else:
+        server = request.getfixturevalue("postgresql")
+        with server.database() as name:
+            yield load(Path(configured(f'[index]\nurl = "{server.url(name)}"\n')))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_too_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is left alone for having just come, but in the tests of that."""
+    monkeypatch.setattr(files, "SETTLED_AFTER", 0)
+
+
+class Interrupted(NamedTuple):
+    """A command that Ctrl-C has ended while it waited."""
+
+    #: Standard error's first two lines, and the rest.
+    told: list[str]
+    out: str
+    code: int
+
+
+@pytest.fixture
+def interrupted() -> Callable[..., Interrupted]:
+    """Runs `sdccctl` until it has said two lines, and interrupts it."""
+
+    def run(*arguments: str) -> Interrupted:
+        with subprocess.Popen(
+            # who runs the tests in the background may have had the signal ignored
+            ["env", "--default-signal=INT", sys.executable, "-m", "sdcc.control", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            told = [process.stderr.readline(), process.stderr.readline()]
+            process.send_signal(signal.SIGINT)
+            try:
+                out, rest = process.communicate(timeout=30)
+            finally:
+                process.kill()
+        return Interrupted([*told, rest], out, process.returncode)
+
+    return run

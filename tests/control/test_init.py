@@ -17,7 +17,7 @@ from sdcc.interfaces import StoredObject
 from sdcc.statement import conformance_statement
 
 SDCCCTL = [sys.executable, "-m", "sdcc.control"]
-COMMANDS = ("check", "instances", "reindex", "conformance", "echo", "explain")
+COMMANDS = ("check", "instances", "verify", "reindex", "conformance", "echo", "explain")
 
 
 def exit_code(*arguments: str) -> int:

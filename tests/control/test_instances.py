@@ -85,6 +85,30 @@ def test_a_study_can_be_chosen(
     assert [uid in out for uid in ("1.2.3.1", "1.2.3.2", "1.2.3.3")] == [False, True, False]
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_faulty_can_be_chosen(
+    form: list[str], listed: List, registered: Register, stored_object: Make
+) -> None:
+    registered(
+        stored_object("1.2.3.1", fault="odd VR"),
+        stored_object("1.2.3.2"),
+        stored_object("1.2.3.3", study_uid="1.9", fault="cut"),
+    )
+    out = listed("--faulty", *form)
+    assert [uid in out for uid in ("1.2.3.1", "1.2.3.2", "1.2.3.3")] == [True, False, True]
+    out = listed("--faulty", "--study", "1.9", *form)
+    assert [uid in out for uid in ("1.2.3.1", "1.2.3.2", "1.2.3.3")] == [False, False, True]
+    assert listed("--faulty", "--study", "1.8", *form) == ""
+
+
+def test_that_none_is_faulty_is_said(
+    config: str, registered: Register, stored_object: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registered(stored_object("1.2.3"))
+    assert main(["--config", config, "instances", "--faulty"]) == 0
+    assert capsys.readouterr() == ("", "no object is registered as faulty\n")
+
+
 #: C0, delete, C1, line and paragraph separators, marks that turn the writing direction, byte order mark.
 STEERING = [
     *("\x07", "\t", "\n", "\r", "\x1b", "\x7f", "\x80", "\x85", "\x9b", "\u2028", "\u2029"),

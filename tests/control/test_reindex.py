@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import fcntl
-import itertools
 import json
 import os
 import pty
 import re
-import signal
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Coroutine, Iterator
-from functools import partial
+from collections.abc import Callable, Coroutine
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,144 +25,19 @@ from twisted.internet.task import Clock
 
 from sdcc.archive import stored_files
 from sdcc.archive.filesystem import FileSystem
-from sdcc.archive.objects import ObjectStore
 from sdcc.config import Configuration, load
+from sdcc.control import archive, reindexing
 from sdcc.control import reindex as command
-from sdcc.control import reindexing
-from sdcc.control.reindex import INTERRUPTED, reindex
+from sdcc.control.archive import INTERRUPTED
+from sdcc.control.reindex import reindex
 from sdcc.control.reindexing import Reindexing
-from sdcc.interfaces import (
-    Announcement,
-    OutcomeUnknown,
-    OutOfResources,
-    Provenance,
-    StoredObject,
-)
-from sdcc.service import index_of
+from sdcc.inspection import files
+from sdcc.inspection.files import Files
+from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject, Unstorable
 
-CT = "1.2.840.10008.5.1.4.1.1.2"
-EXPLICIT = "1.2.840.10008.1.2.1"
+from ..archives import ANY, Reception, as_found, at_the_end, registered
+
 SDCCCTL = [sys.executable, "-m", "sdcc.control"]
-ANY: Any = reactor
-
-Reception = Callable[..., StoredObject]
-
-
-def data_set(instance: str, study: str, name: bytes) -> bytes:
-    def element(group: int, number: int, vr: bytes, value: bytes) -> bytes:
-        value += b"\0" * (len(value) % 2)
-        return struct.pack("<HH2sH", group, number, vr, len(value)) + value
-
-    return b"".join(
-        (
-            element(0x0008, 0x0016, b"UI", CT.encode()),
-            element(0x0008, 0x0018, b"UI", instance.encode()),
-            element(0x0010, 0x0010, b"PN", name),
-            element(0x0020, 0x000D, b"UI", study.encode()),
-            element(0x0020, 0x000E, b"UI", f"{study}.1".encode()),
-            element(0x0028, 0x0010, b"US", b"\0\2"),
-        )
-    )
-
-
-def at_the_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """What a coroutine comes to that waits for nothing."""
-    results: list[Any] = []
-    Deferred.fromCoroutine(coroutine).addBoth(results.append)
-    (result,) = results
-    assert not hasattr(result, "raiseException"), result
-    return result
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Path:
-    return tmp_path / "sdcc-data"
-
-
-@pytest.fixture
-def receive(storage: Path) -> Reception:
-    """Stores an object as the server does, but for the index; `age`: seconds since it was received."""
-    tokens = itertools.count()
-    objects = ObjectStore(
-        storage,
-        filesystem=FileSystem(),
-        run_in_thread=execute,
-        clock=Clock(),
-        minimum_free=0,
-        maximum_object_size=1 << 30,
-        new_token=lambda: f"token{next(tokens)}",
-        now=partial(datetime.datetime.now, datetime.UTC),
-    )
-    objects.prepare()
-
-    def receive(
-        instance: str, *, study: str = "1.2.3", name: bytes = b"Yamada^T", age: float | None = None
-    ) -> StoredObject:
-        announcement = Announcement(
-            sop_class_uid=CT,
-            sop_instance_uid=instance,
-            transfer_syntax_uid=EXPLICIT,
-            provenance=Provenance(calling_ae="CT01", called_ae="SDCC", calling_address="192.0.2.17"),
-        )
-        reception = objects.begin(announcement, lambda size: None)
-        reception.write(memoryview(data_set(instance, study, name)))
-        stored: StoredObject = at_the_end(reception.complete())
-        if age is not None:
-            received_at = (stored.file.received_at - datetime.timedelta(seconds=age)).timestamp()
-            os.utime(storage / stored.file.path, (received_at, received_at))
-        return stored
-
-    return receive
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def configuration(
-    request: pytest.FixtureRequest, configured: Callable[[str], str]
-) -> Iterator[Configuration]:
-    if request.param == "sqlite":
-        yield load(Path(configured("")))
-    else:
-        server = request.getfixturevalue("postgresql")
-        with server.database() as name:
-            yield load(Path(configured(f'[index]\nurl = "{server.url(name)}"\n')))
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No file is too new, but for the tests of that."""
-    monkeypatch.setattr(reindexing, "SETTLED_AFTER", 0)
-
-
-async def registered(configuration: Configuration, *more: StoredObject) -> list[StoredObject]:
-    """All that is registered, after `more` has been."""
-    index = index_of(
-        configuration,
-        ANY,
-        run_in_thread=execute,
-        read_in_thread=execute,
-        lookup_in_thread=execute,
-        remove=None,  # type: ignore[arg-type]
-    )
-    if more:
-        index.prepare()
-        index.start()
-        for stored in more:
-            await index.register(stored)
-    found = [stored async for stored in index.instances()]
-    await index.stop()
-    return sorted(found, key=lambda stored: stored.instance.sop_instance_uid)
-
-
-def as_found(stored: StoredObject, storage: Path) -> StoredObject:
-    """A stored object as its file alone tells of it."""
-    modified = (storage / stored.file.path).stat().st_mtime_ns // 1000
-    received_at = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(
-        microseconds=modified
-    )
-    provenance = dataclasses.replace(stored.file.provenance, calling_address="")
-    file = dataclasses.replace(stored.file, received_at=received_at, provenance=provenance)
-    return dataclasses.replace(stored, file=file)
-
 
 # --- on every database -----------------------------------------------------------------------
 
@@ -272,12 +143,13 @@ async def test_what_is_no_object_is_named_and_stays_and_the_rest_is_registered(
     other.write_bytes(other.read_bytes().replace(b"1.2.3\0", b"1.2.9\0", 1))
     (text := good.with_name("1.2.4-x\x1b.dcm")).write_text("no object " * 20)
     (directory := good.with_name("1.2.5-x.dcm")).mkdir()
+    (no_text := good.with_name("1.2.6-\udcff.dcm")).write_text("no object")
     assert await reindex(configuration, reactor) == 1
     out, err = capsys.readouterr()
-    assert out == "registered 1, already registered 0, older versions 0, faulty 4\n"
+    assert out == "registered 1, already registered 0, older versions 0, faulty 5\n"
     told = [line for line in err.splitlines() if ".dcm: " in line]
-    for line, path in zip(told, (cut, other, text, directory), strict=True):
-        assert line.startswith(str(path).replace("\x1b", r"\x1b") + ": ")
+    for line, path in zip(told, (cut, other, text, directory, no_text), strict=True):
+        assert line.startswith(str(path).replace("\x1b", r"\x1b").replace("\udcff", r"\udcff") + ": ")
         assert path.exists()
     assert [storage / stored.file.path for stored in await registered(configuration)] == [good]
 
@@ -320,9 +192,9 @@ def test_what_cannot_be_used_is_said(
     text: str,
     says: str,
 ) -> None:
-    monkeypatch.setattr(command.Threads, "start", lambda threads: None)
-    monkeypatch.setattr(command.Threads, "stop", lambda threads: None)
-    monkeypatch.setattr(command.Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
+    monkeypatch.setattr(archive.Threads, "start", lambda threads: None)
+    monkeypatch.setattr(archive.Threads, "stop", lambda threads: None)
+    monkeypatch.setattr(archive.Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
     if text:
         (tmp_path / "sdcc-data" / "objects").mkdir(parents=True)
     assert command.run(None, load(Path(configured(text))), react=outside) == 1  # type: ignore[arg-type]
@@ -348,10 +220,11 @@ class Index:
         self.asking_fault: Exception | None = None
         self.rows: dict[str, str] = {}
 
-    async def restore(self, stored: StoredObject) -> bool:
+    async def restore(self, stored: StoredObject) -> Registered | None:
         if self.fault is not None:
             raise self.fault
-        return self.rows.setdefault(stored.instance.sop_instance_uid, stored.file.path) == stored.file.path
+        path = self.rows.setdefault(stored.instance.sop_instance_uid, stored.file.path)
+        return Registered() if path == stored.file.path else None
 
     async def paths(self, sop_instance_uids: list[str]) -> dict[str, str]:
         if self.asking_fault is not None:
@@ -379,17 +252,17 @@ class Pass:
         self.report = Report()
         self.clock = Clock()
         self.now = 2e9
-        self.reindexing = Reindexing(
-            self.index,  # type: ignore[arg-type]
+        self.files = Files(
             str(storage),
             filesystem=FileSystem(),
             walk_in_thread=execute,
             read_in_thread=execute,
-            threads=1,
+            ahead=2,
             timeout=10.0,
             clock=self.clock,
             now=lambda: self.now,
         )
+        self.reindexing = Reindexing(self.index, self.files)  # type: ignore[arg-type]
         self.ended: list[Any] = []
 
     def run(self) -> None:
@@ -405,11 +278,11 @@ def new_pass(storage: Path) -> Pass:
 def test_an_index_that_fails_ends_it(receive: Reception, new_pass: Pass, fault: Exception) -> None:
     for number in range(20):
         receive(f"1.2.3.{number}")
+    """Also one that says nothing else of it yet, as PostgreSQL while it is away for a moment."""
     new_pass.index.fault = fault
-    new_pass.index.refusal = None if isinstance(fault, OutcomeUnknown) else "away"
     new_pass.run()
     assert new_pass.ended == [None]
-    assert new_pass.reindexing.index_failure == "index: away"
+    assert new_pass.files.course.index_failure == "index: away"
     assert new_pass.reindexing.counts == reindexing.Counts()
 
 
@@ -417,13 +290,13 @@ def test_an_index_that_cannot_be_asked_ends_it(receive: Reception, new_pass: Pas
     receive("1.2.3")
     new_pass.index.asking_fault = OSError("cannot be read")
     new_pass.run()
-    assert new_pass.reindexing.index_failure == "cannot be read"
+    assert new_pass.files.course.index_failure == "cannot be read"
     assert new_pass.index.rows == {}
 
 
 def test_a_row_that_the_index_does_not_take_is_faulty(receive: Reception, new_pass: Pass) -> None:
     stored = receive("1.2.3")
-    new_pass.index.fault = OutOfResources("index: number out of range")
+    new_pass.index.fault = Unstorable("index: number out of range")
     new_pass.run()
     assert new_pass.reindexing.counts == reindexing.Counts(faulty=1)
     (line,) = new_pass.report.lines
@@ -464,7 +337,7 @@ class TestNewFiles:
 
     @pytest.fixture
     def patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(reindexing, "SETTLED_AFTER", 1.5)
+        monkeypatch.setattr(files, "SETTLED_AFTER", 1.5)
 
     @pytest.fixture
     def begun(self, receive: Reception, new_pass: Pass, storage: Path) -> tuple[Pass, Path]:
@@ -495,14 +368,14 @@ class TestNewFiles:
         running, path = begun
         relative = path.relative_to(path.parents[6]).as_posix()
         running.index.rows["1.2.3"] = relative
-        running.index.restore = lambda stored: execute(bool)  # type: ignore[assignment, method-assign]
+        running.index.restore = lambda stored: execute(lambda: None)  # type: ignore[assignment, method-assign]
         running.clock.pump([0.5] * 2)
         assert running.reindexing.counts == reindexing.Counts(already_registered=1)
 
     def test_an_interruption_does_not_wait_and_does_not_register(self, begun: tuple[Pass, Path]) -> None:
         running, _ = begun
-        running.reindexing.interrupt()
-        running.clock.advance(reindexing.PULSE)
+        running.files.course.interrupt()
+        running.clock.advance(files.PULSE)
         assert running.ended == [None]
         assert running.index.rows == {}
 
@@ -549,35 +422,15 @@ async def test_an_archive_moves_from_sqlite_to_postgresql(
 
 
 def test_ctrl_c_ends_it_in_order_even_while_it_waits(
-    configured: Callable[[str], str], receive: Reception
+    configured: Callable[[str], str], receive: Reception, interrupted: Callable[..., Any]
 ) -> None:
     receive("1.2.3")
-    with subprocess.Popen(
-        # who runs the tests in the background may have had the signal ignored
-        [
-            "env",
-            "--default-signal=INT",
-            *SDCCCTL,
-            "--config",
-            configured("[index]\ntimeout = 3600\n"),
-            "reindex",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        first, second = process.stderr.readline(), process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        try:
-            out, err = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert first == "counting the files\n"
-    assert re.match("waiting for 5[34][0-9][0-9] s: ", second)
+    told, out, code = interrupted("--config", configured("[index]\ntimeout = 3600\n"), "reindex")
+    assert told[0] == "counting the files\n"
+    assert re.match("waiting for 5[34][0-9][0-9] s: ", told[1])
     assert out == "registered 0, already registered 0, older versions 0, faulty 0\n"
-    assert err == "interrupted; run it again to go on\n"
-    assert process.returncode == INTERRUPTED
+    assert told[2] == "interrupted; run it again to go on\n"
+    assert code == INTERRUPTED
 
 
 def test_a_terminal_gets_a_bar(configured: Callable[[str], str], receive: Reception) -> None:

@@ -180,6 +180,12 @@ class SQLiteEngine(Engine):
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             return connection.execute(statement, parameters).fetchall()
 
+    def tamper(self, *statements: str) -> None:
+        """What a hand that knows no constraints does to the tables."""
+        with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            for statement in ("PRAGMA foreign_keys = OFF", *statements):
+                connection.execute(statement)
+
     def close(self) -> None:
         self.thread.release()
         self.run(self.index.stop())
@@ -255,6 +261,15 @@ class PostgreSQLEngine(Engine):
         with self._connection.cursor() as cursor:
             cursor.execute(statement, parameters or None)
             return cursor.fetchall() if cursor.description else []
+
+    def tamper(self, *statements: str) -> None:
+        """What a hand that knows no constraints does to the tables."""
+        for statement in (
+            "SET session_replication_role = replica",
+            *statements,
+            "RESET session_replication_role",
+        ):
+            self.select(statement)
 
     def close(self) -> None:
         for index in self._indexes:

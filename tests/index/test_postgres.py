@@ -18,7 +18,7 @@ from sdcc.index import postgres
 from sdcc.index.doubts import Doubt
 from sdcc.index.postgres_session import Refused
 from sdcc.index.postgres_statements import START, read, register, settle
-from sdcc.interfaces import OutOfResources, Registered, StoredObject
+from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
 
 Make = Callable[..., StoredObject]
 REGISTERING = Path(__file__).with_name("registering.py")
@@ -81,7 +81,7 @@ def test_what_was_replaced_or_given_up_is_never_registered_again(engine: Any, ma
     engine.register(make("1", path="b"))
     assert engine.run(settle(session(engine), [Doubt("2", "given up")])) == [None]
     outcomes = engine.register(make("1", path="a"), make("3", path="c"), make("2", path="given up"))
-    assert [type(outcome) for outcome in outcomes] == [OutOfResources, Registered, OutOfResources]
+    assert [type(outcome) for outcome in outcomes] == [Unstorable, Registered, Unstorable]
     assert sorted(stored.file.path for stored in engine.instances()) == ["b", "c"]
 
 
@@ -328,7 +328,7 @@ def test_a_conflict_is_tried_again(engine: Any, make: Make, monkeypatch: pytest.
 def test_one_bad_row_costs_few_transactions(engine: Any, make: Make) -> None:
     [(before,)] = engine.select("SELECT pg_current_xact_id()::text::bigint")
     group = [make(str(place), sha256="" if place == 5 else "0f" * 32) for place in range(7)]
-    assert [type(outcome) for outcome in engine.register(*group)].count(OutOfResources) == 1
+    assert [type(outcome) for outcome in engine.register(*group)].count(Unstorable) == 1
     [(after,)] = engine.select("SELECT pg_current_xact_id()::text::bigint")
     assert after - before - 1 <= 8
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from zope.interface.verify import verifyObject
 
-from sdcc.interfaces import IIndex, OutOfResources, Registered, StoredObject
+from sdcc.interfaces import IIndex, OutOfResources, Registered, StoredObject, Unstorable
 
 Make = Callable[..., StoredObject]
 ODD_TEXT = "山田^太郎=やまだ^たろう \\ 'quoted' \"twice\" \N{REPLACEMENT CHARACTER}\t\x1b 😀"
@@ -233,7 +233,7 @@ def test_a_row_that_cannot_be_stored_fails_alone_and_its_values_are_not_told(
     good, bad, another = make("1"), make("2", **values), make("3", path="other", seconds=1)
     outcomes = engine.register(good, bad, another)
     assert [outcomes[0], outcomes[2]] == [Registered(None), Registered(None)]
-    assert type(outcomes[1]) is OutOfResources
+    assert type(outcomes[1]) is Unstorable
     assert re.match("index: .", str(outcomes[1]))
     assert len(str(outcomes[1])) <= 64
     for value in values.values():

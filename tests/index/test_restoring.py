@@ -11,14 +11,15 @@ import pytest
 
 from sdcc.index.postgres_session import Lost
 from sdcc.index.restoring import Found, Held, Superseded, answers, found, standing, superseded
-from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject
+from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject, Unstorable
 
 Make = Callable[..., StoredObject]
 RECEIVED = datetime.datetime(2024, 5, 1, 9, 30, tzinfo=datetime.UTC)
 
 
 def restore(engine: Any, *objects: StoredObject) -> list[bool]:
-    return [engine.run(engine.index.restore(stored)) for stored in objects]
+    """Of each whether it was registered."""
+    return [engine.run(engine.index.restore(stored)) is not None for stored in objects]
 
 
 def test_an_object_that_nobody_knows_is_registered(engine: Any, make: Make) -> None:
@@ -44,6 +45,11 @@ def test_only_an_older_object_is_replaced(engine: Any, make: Make, seconds: floa
     engine.register(known)
     assert restore(engine, other) == [replaces]
     assert engine.instances() == [other if replaces else known]
+
+
+def test_the_file_that_was_replaced_is_named(engine: Any, make: Make) -> None:
+    engine.register(make(path="known"))
+    assert engine.run(engine.index.restore(make(path="newer", seconds=1))) == Registered("known")
 
 
 def test_what_gives_way_leaves_no_trace_in_any_level(engine: Any, make: Make) -> None:
@@ -94,15 +100,15 @@ def test_many_in_flight_share_transactions(engine: Any, make: Make, promise: Any
     engine.release()
     for each in restored:
         engine.wait(each)
-    assert [each.outcome for each in restored] == [True] * 50
+    assert [each.outcome for each in restored] == [Registered(None)] * 50
     assert len(engine.instances()) == 50
 
 
 def test_a_row_that_cannot_be_stored_fails_alone(engine: Any, make: Make) -> None:
     good, bad = make("1"), make("2", series_number=2**63)
     results = engine.register(found(good), found(bad), found(make("3")))
-    assert [type(result) for result in results] == [Registered, OutOfResources, Registered]
-    with pytest.raises(OutOfResources, match=r"^index: "):
+    assert [type(result) for result in results] == [Registered, Unstorable, Registered]
+    with pytest.raises(Unstorable, match=r"^index: "):
         restore(engine, bad)
     assert restore(engine, make("4")) == [True]
 

@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 
 from sdcc.index import sqlite, sqlite_writer
 from sdcc.index.sqlite import SQLiteIndex
-from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject
+from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject, Unstorable
 
 Make = Callable[..., StoredObject]
 NewSQLite = Callable[..., contextlib.AbstractContextManager[Any]]
@@ -176,7 +176,7 @@ def test_a_failure_in_part_of_a_group_ends_its_trials(engine: Any, make: Make, d
     disk.failing, disk.instead = "COMMIT", "ROLLBACK"
     outcomes = engine.register(make("1", sha256=""), make("2"), make("3"), make("4"))
     assert [type(outcome) for outcome in outcomes] == [
-        OutOfResources,
+        Unstorable,
         OutcomeUnknown,
         OutOfResources,
         OutOfResources,
@@ -190,7 +190,7 @@ def test_one_bad_row_costs_few_transactions(engine: Any, make: Make, disk: Disk,
     """Each is a sync of the disk."""
     group = [make(str(place), sha256="" if place == bad else "0f" * 32) for place in range(7)]
     outcomes = engine.register(*group)
-    assert [type(outcome) is OutOfResources for outcome in outcomes] == [place == bad for place in range(7)]
+    assert [type(outcome) is Unstorable for outcome in outcomes] == [place == bad for place in range(7)]
     assert disk.commits <= 3
 
 

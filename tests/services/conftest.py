@@ -143,6 +143,18 @@ class Index:
     async def paths(self, sop_instance_uids):
         raise AssertionError("not a service's business")
 
+    async def disown(self, sop_instance_uid, path):
+        raise AssertionError("not a service's business")
+
+    async def unregister(self, sop_instance_uid, path):
+        raise AssertionError("not a service's business")
+
+    async def loose_rows(self):
+        raise AssertionError("not a service's business")
+
+    async def remove_loose(self, rows):
+        raise AssertionError("not a service's business")
+
     async def instances(self, study_instance_uid=None):
         if self.instances_fault is not None:
             raise self.instances_fault

@@ -1,0 +1,86 @@
+"""`sdccctl verify`: every row against its file, every file against its row, and what disagrees mended."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from twisted.internet import task
+
+from sdcc.config import Configuration
+from sdcc.control import archive
+from sdcc.control.archive import counted, ending, open_to_write, with_archive
+from sdcc.control.arguments import Commands
+from sdcc.control.progress import Progress
+from sdcc.control.synchronous import React
+from sdcc.inspection.files import Files
+from sdcc.inspection.inspection import Inspection
+from sdcc.inspection.remedies import EVERYTHING
+from sdcc.interfaces import IIndex
+
+DESCRIPTION = """\
+Compare the index with the files: each file that a row names is read and must be what was received, and each
+file under objects must be named by a row. The server may run meanwhile.
+
+Each finding is a line with its kind, the file's path in the storage directory, the SOP Instance UID, and
+what it is or what was done, between tabs. The last line has the counts. The exit code is 1 where anything
+is wrong and not mended.
+
+With --repair whole objects are registered, or removed where a newer version is registered; rows whose
+files are gone or altered are removed, so that the objects can be sent again; and files that are altered,
+or are no objects, go to the directory quarantine. Nothing that has no other copy is removed."""
+
+NOT_MOUNTED = (
+    "not one registered object has its file in {}: is its disk mounted? Nothing was changed. Where the files "
+    "are lost indeed, begin with a new index."
+)
+
+
+def add(commands: Commands) -> None:
+    command = commands.add_parser(
+        "verify",
+        help="compare the index with the files, and mend what disagrees",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--repair", action="store_true", help="mend what is found")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, configuration: Configuration, *, react: React = task.react) -> int:
+    return archive.run(lambda reactor: verify(configuration, reactor, repair=options.repair), react)
+
+
+async def verify(configuration: Configuration, reactor: Any, *, repair: bool) -> int:
+    """Compare index and files; give the exit code.
+
+    :param reactor: a real one, whose threads and signals are used.
+    :raises OSError: the storage directory or the index cannot be used.
+    :raises ValueError: the index is none of this version.
+    """
+
+    async def compare(index: IIndex, files: Files) -> int:
+        await index.paths([])  # an index that is not there is not made
+        total = await counted(files)
+        inspection = Inspection(
+            index,
+            files,
+            mended=EVERYTHING if repair else (),
+            found=lambda finding: progress.print(str(finding), sys.stdout),
+        )
+        if await inspection.none_has_its_file():
+            print(NOT_MOUNTED.format(files.root), file=sys.stderr)
+            return 1
+        if repair:
+            await open_to_write(index, files, configuration, reactor)
+        progress = Progress(total, seconds=reactor.seconds)
+        try:
+            await inspection.run(progress)
+        finally:
+            progress.close()
+        print(inspection.counts)
+        code = ending(files)
+        return code if code is not None else int(inspection.counts.left > 0)
+
+    return await with_archive(configuration, reactor, compare)
