@@ -9,7 +9,8 @@ the files hold.
 The lock's file says from which day of reception on files and index may disagree, in its last line, as
 YYYY-MM-DD, UTC: since the process started, or since a dead one did, until somebody has looked. The days of
 the dead go over to the process that removes their folders, before it does: whatever happens, no
-day is forgotten.
+day is forgotten. Who stops in order before it has looked leaves the record beside `incoming`, which is
+empty when no process lives.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ INCOMING = "incoming"
 #: The lock of all the folders, beside them, and the lock of one process, in its folder.
 COMMON_LOCK = "incoming.lock"
 PROCESS_LOCK = "lock"
+#: How the name of a record begins that was left beside `incoming`.
+LEFT_RECORD = "incoming.since-"
 #: Bytes of a record that are read.
 LONGEST_RECORD = 4096
 
@@ -57,6 +60,7 @@ class Incoming:
         new_name: Callable[[], str],
         now: Callable[[], datetime.datetime],
     ) -> None:
+        self._root = root
         self._directory = f"{root}/{INCOMING}"
         self._common_lock = f"{root}/{COMMON_LOCK}"
         self._fs = filesystem
@@ -76,6 +80,7 @@ class Incoming:
         """Create this process's own folder and hold its lock; remove the dead's, whose days it takes over."""
         with self._common(), ExitStack() as locks:
             dead = self._lock_dead(locks)
+            left = self._left_records()
             folder = f"{self._directory}/{self._new_name()}"
             self._fs.make_directory(folder)
             lock = self._fs.lock(f"{folder}/{PROCESS_LOCK}", wait=False)
@@ -84,11 +89,13 @@ class Incoming:
             self._drop_lock()
             self._folder, self._lock = folder, lock
             self._own_since = self._own_since or self._now().date()
-            days = [self.doubtful_since, *(day for _, day in dead)]
+            days = [self.doubtful_since, *(day for _, day in (*dead, *left))]
             self.doubtful_since = min((day for day in days if day is not None), default=None)
             is_recorded = self._record_durably(folder, lock)
             for name, _ in dead:
                 self._remove_dead(name, is_recorded=is_recorded)
+            if is_recorded:
+                self._remove_records([name for name, _ in left])
 
     def looked_through(self) -> None:
         """Files and index agree, as far as the dead are concerned."""
@@ -112,18 +119,16 @@ class Incoming:
         return self._create(self._folder, token)
 
     def release(self) -> None:
-        """Remove this process's folder and let its lock go. What cannot be removed is logged.
-
-        The folder stays, though empty, where days are left to be looked through.
-        """
+        """Remove this process's folder and let its lock go. What cannot be removed is logged."""
         folder, self._folder = self._folder, None
         if folder is None:
             return
         try:
             with self._common():
                 self._empty(folder)
-                if self.doubtful_since is None:
-                    self._remove(folder)
+                if self.doubtful_since is not None:
+                    self._leave_record(folder)
+                self._remove(folder)
         except OSError as error:
             self._log.warn("{folder} stays until next time: {error}", folder=folder, error=error.strerror)
         finally:
@@ -193,10 +198,35 @@ class Incoming:
                 self._fs.remove(f"{folder}/{name}")
 
     def _remove(self, folder: str) -> None:
-        self._fs.remove(f"{folder}/{PROCESS_LOCK}")
+        with suppress(FileNotFoundError):
+            self._fs.remove(f"{folder}/{PROCESS_LOCK}")
         self._fs.remove_directory(folder)
 
     # --- the record ---
+
+    def _leave_record(self, folder: str) -> None:
+        name = folder.rpartition("/")[2]
+        self._fs.rename(f"{folder}/{PROCESS_LOCK}", f"{self._root}/{LEFT_RECORD}{name}")
+        self._fs.sync_directory(self._root)
+
+    def _left_records(self) -> list[tuple[str, datetime.date]]:
+        """Those that processes have left that stopped in order, and the days that they say."""
+        found = []
+        for name in self._fs.entries(self._root):
+            if name.startswith(LEFT_RECORD):
+                record = self._fs.open_existing(f"{self._root}/{name}")
+                try:
+                    found.append((name, self._recorded(record)))
+                finally:
+                    self._fs.close(record)
+        return found
+
+    def _remove_records(self, names: list[str]) -> None:
+        for name in names:
+            try:
+                self._fs.remove(f"{self._root}/{name}")
+            except OSError as error:
+                self._log.warn("{name} cannot be removed: {error}", name=name, error=error.strerror)
 
     def _record_durably(self, folder: str, lock: int) -> bool:
         """Whether the record of a new folder could be made durable."""

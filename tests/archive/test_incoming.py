@@ -268,6 +268,10 @@ def kill(incoming, disk):
         disk.close(lock)
 
 
+def left_records(tmp_path):
+    return [*tmp_path.glob("incoming.since-*")]
+
+
 def record(tmp_path, name):
     return (tmp_path / "incoming" / name / "lock").read_text()
 
@@ -305,7 +309,9 @@ def test_of_several_dead_the_earliest_day_counts(make_incoming, tmp_path, folder
     assert folders() == ["process0"]
 
 
-def test_what_was_not_looked_through_is_left_to_the_next_however_often(make_incoming, disk, time, folders):
+def test_what_was_not_looked_through_is_left_to_the_next_however_often(
+    *, make_incoming, disk, time, folders, tmp_path
+):
     dead = make_incoming()
     dead.claim()
     kill(dead, disk)
@@ -320,11 +326,13 @@ def test_what_was_not_looked_through_is_left_to_the_next_however_often(make_inco
         else:
             incoming.release()
             assert disk.open == {}
+            assert folders() == []
     last = make_incoming()
     last.claim()
     last.looked_through()
     last.release()
     assert folders() == []
+    assert left_records(tmp_path) == []
 
 
 def test_what_was_looked_through_is_done_with(make_incoming, disk, time, tmp_path):
@@ -390,13 +398,28 @@ def test_its_own_record_is_durable_before_a_dead_folder_goes(make_incoming, disk
     assert max(synced) < disk.calls.index(("remove", "incoming/dead/lock"))
 
 
-def test_a_crash_at_any_call_of_the_start_forgets_no_day(make_incoming, disk, time, tmp_path, folders):
+def killed(tmp_path):
+    (tmp_path / "incoming/first").mkdir()
+    (tmp_path / "incoming/first/lock").write_text("2026-06-30\n")
+    (tmp_path / "incoming/first/object.part").touch()
+
+
+def stopped_while_it_looked(tmp_path):
+    (tmp_path / "incoming.since-first").write_text("2026-06-30\n")
+
+
+@pytest.mark.parametrize("ended", [killed, stopped_while_it_looked])
+@pytest.mark.parametrize("last", ["claim", "release"])
+def test_a_crash_at_any_call_of_a_start_or_a_stop_forgets_no_day(
+    *, make_incoming, disk, time, tmp_path, folders, ended, last
+):
     """The next start knows of the day, whichever call was the last."""
     crashed = finished = 0
     while not finished:
-        (tmp_path / "incoming/first").mkdir()
-        (tmp_path / "incoming/first/lock").write_text("2026-06-30\n")
-        (tmp_path / "incoming/first/object.part").touch()
+        ended(tmp_path)
+        one = make_incoming()
+        if last == "release":
+            one.claim()
         disk.calls.clear()
 
         def crash_if_due(name, path, number=crashed):
@@ -404,23 +427,37 @@ def test_a_crash_at_any_call_of_the_start_forgets_no_day(make_incoming, disk, ti
                 raise Killed
 
         disk.fail_if_planned = crash_if_due
-        starting = make_incoming()
         try:
-            starting.claim()
+            getattr(one, last)()
             finished = 1
         except Killed:
             crashed += 1
         del disk.fail_if_planned
         for lock in list(disk.open):
             disk.close(lock)
-        starting._folder = starting._lock = None
+        one._folder = one._lock = None
         incoming = make_incoming()
         incoming.claim()
         assert incoming.doubtful_since == datetime.date(2026, 6, 30), disk.calls
         incoming.looked_through()
         incoming.release()
         assert folders() == []
-    assert crashed > 8
+        assert left_records(tmp_path) == []
+    assert crashed > 5
+
+
+def test_a_record_that_was_left_is_synced_before_the_folder_goes(make_incoming, disk, tmp_path):
+    killed(tmp_path)
+    incoming = make_incoming()
+    incoming.claim()
+    disk.calls.clear()
+    incoming.release()
+    steps = [
+        ("rename", "incoming/process0/lock"),
+        ("sync_directory", "."),
+        ("remove_directory", "incoming/process0"),
+    ]
+    assert [call for call in disk.calls if call in steps] == steps
 
 
 @pytest.mark.parametrize("call", ["write", "sync", "sync_directory"])
