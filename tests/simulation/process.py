@@ -1,0 +1,159 @@
+"""One server process in a simulated world: the real SDCC, with all that it touches given to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from sdcc.config import Configuration
+from sdcc.service import SDCC, World
+
+from .conditions import FIRST_PORT, Conditions
+from .database import Database
+from .disk import Disk
+from .doom import Crash, Doom
+from .filesystem import FileSystem
+from .index import Index
+from .network import Network
+from .reactor import Reactor
+from .schedule import Schedule
+from .transport import Transport
+from .wall_clock import WallClock
+from .workers import Workers
+
+
+class Watched(Protocol):
+    """What is told of a process."""
+
+    def about_to_remove(self, path: str) -> None: ...
+
+    def was_given(self, process: Process, transport: Transport, size: int) -> None: ...
+
+
+class Surroundings(Protocol):
+    """What is there before a process is, and after it."""
+
+    schedule: Schedule
+    conditions: Conditions
+    network: Network
+    disk: Disk
+    database: Database
+    clock: WallClock
+    promises: Watched
+    doom: Doom
+
+    def new_token(self) -> str: ...
+
+
+class Process:
+    """
+    :param number: which of the servers it is.
+    """
+
+    def __init__(self, around: Surroundings, number: int) -> None:
+        self._around = around
+        self.number = number
+        self.is_dead = False
+        conditions, schedule = around.conditions, around.schedule
+        self.reactor = Reactor(schedule, self, around.network.ports)
+        self.filesystem = FileSystem(
+            around.disk,
+            self,
+            random=schedule.random,
+            faults=conditions.disk_faults,
+            now=around.clock.seconds,
+        )
+        self.workers: list[Workers] = []
+        self.transports: dict[Transport, None] = {}
+        self.index: Index
+        self.service = SDCC(
+            conditions.configuration(number),
+            self.reactor,  # type: ignore[arg-type]
+            World(
+                filesystem=self.filesystem,
+                threads=self._threads,
+                now=around.clock.now,
+                new_token=around.new_token,
+                process=lambda: f"host-{number}",
+                index_of=self._index_of,
+            ),
+        )
+
+    @property
+    def port(self) -> int:
+        return FIRST_PORT + self.number
+
+    def __str__(self) -> str:
+        return f"server {self.number}"
+
+    # --- its life ---
+
+    def start(self, *, is_faulty: bool) -> None:
+        """
+        :param is_faulty: whether disk and database may fail from then on.
+        :raises CannotStart: it needs help.
+        """
+        self.service.startService()
+        self.filesystem.is_faulty = self.index.is_faulty = is_faulty
+
+    def stop(self) -> Deferred[None]:
+        return self.service.stopService()
+
+    def die(self, how: str | None) -> None:
+        """
+        :param how: its connections end; None: their peers are told nothing.
+        """
+        self.is_dead = True
+        self.filesystem.die()
+        for port in self.reactor.listening:
+            port.close()
+        for transport in self.transports:
+            transport.vanish(how)
+
+    # --- what its surroundings ask of it ---
+
+    def about_to_call(self, call: str, path: str) -> None:
+        if self.is_dead:  # a `finally` of what the crash interrupted
+            raise Crash(self)
+        self._around.schedule.note(self, call, path)
+        try:
+            self._around.doom.tick("call", self)
+        except Crash:
+            self.is_dead = True
+            raise
+
+    def about_to_remove(self, path: str) -> None:
+        self._around.promises.about_to_remove(path)
+
+    def connected(self, transport: Transport) -> None:
+        self.transports[transport] = None
+
+    def disconnected(self, transport: Transport) -> None:
+        del self.transports[transport]
+
+    def was_given(self, transport: Transport, size: int) -> None:
+        self._around.promises.was_given(self, transport, size)
+
+    # --- what the server is made with ---
+
+    def _threads(self, reactor: Any, name: str, size: int) -> Workers:
+        workers = Workers(
+            self._around.schedule, self.reactor, name, size, delay=self._around.conditions.job_time
+        )
+        self.workers.append(workers)
+        return workers
+
+    def _index_of(
+        self, configuration: Configuration, reactor: Any, **given: Callable[..., Any]
+    ) -> Index:
+        around = self._around
+        self.index = Index(
+            around.database,
+            around.schedule,
+            self.reactor,
+            around.conditions,
+            committing=lambda: around.doom.tick("commit", self),
+        )
+        return self.index

@@ -1,0 +1,189 @@
+"""One seed, lived through: servers started, stormed, stopped or killed, again and again, and checked.
+
+Of all that is drawn from the seed this is the beginning: :func:`run` with the same seed does the same again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from random import Random
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from . import conditions, peers
+from .database import Database
+from .disk import Disk
+from .doom import Crash, Doom
+from .history import History
+from .network import Network
+from .process import Process
+from .promises import Broken, Promises
+from .schedule import Schedule, Trace
+from .wall_clock import WallClock
+
+#: More events than any seed needs: what goes on for longer goes on for ever.
+ENDLESS = 100_000
+
+
+class World:
+    """Everything there is."""
+
+    def __init__(self, seed: int, trace: Trace) -> None:
+        random = Random(seed)
+        self.conditions = conditions.draw(random)
+        self.schedule = Schedule(random, trace)
+        self.schedule.note("seed", seed, self.conditions)
+        self.random = random
+        self.doom = Doom.none()
+        self.disk = Disk()
+        self.clock = WallClock(self.schedule)
+        self.network = Network(
+            self.schedule,
+            latency=self.conditions.latency,
+            piece=self.conditions.piece,
+            pipe=self.conditions.pipe,
+            send_buffer=self.conditions.send_buffer,
+        )
+        self.history = History(self.schedule, self._acknowledged)
+        self.promises = Promises(self)
+        self.database = Database(random, self.promises.committed)
+        self.processes = [Process(self, number) for number in range(self.conditions.processes)]
+        self.crowd = peers.Crowd(
+            self.schedule,
+            self.network,
+            self.history,
+            self.conditions,
+            ports=[process.port for process in self.processes],
+        )
+        self._tokens = itertools.count()
+        self._present = 0
+        self._failure: BaseException | None = None
+
+    def new_token(self) -> str:
+        return f"t{next(self._tokens)}"
+
+    # --- lives ---
+
+    def run(self) -> None:
+        """:raises AssertionError: a promise is broken."""
+        for _ in range(self.conditions.lives):
+            self._live(Doom.draw(self.random) if self.random.random() < 0.8 else Doom.none())
+        self._live_well()
+
+    def _live(self, end: Doom) -> None:
+        self.doom = end
+        self._trouble()
+        for _ in range(self.conditions.peers):
+            self._invite(peers.some_kind(self.random))
+        # Some are stopped while peers are still at it.
+        patience = self.random.uniform(0, 8.0) if self.random.random() < 0.3 else float("inf")
+        until = self.schedule.now + patience
+        try:
+            self._start(is_faulty=True)
+            self._go_on_until(lambda: not self._present or self.schedule.now >= until)
+            self._stop()
+        except Crash as crash:
+            self._crash(crash.process)
+            self.promises.after_crash()
+
+    def _live_well(self) -> None:
+        """Once more, in a world without faults: normal service without anybody's help."""
+        self.doom = Doom.none()
+        self.disk.free = Disk.PLENTY
+        self._start(is_faulty=False)
+        self._go_on_until(lambda: not self._present)
+        before = self.history.count
+        self._invite(peers.stores_one)
+        self._go_on_until(lambda: not self._present)
+        if self.history.count == before:
+            raise Broken("all is well, and nothing can be stored")
+        self._stop()
+
+    def _start(self, *, is_faulty: bool) -> None:
+        for number, process in enumerate(self.processes):
+            if process.is_dead or not process.service.running:
+                self.processes[number] = Process(self, number)
+                self.schedule.note(process, "starts")
+                self.processes[number].start(is_faulty=is_faulty)
+        self.promises.after_start(self.processes)
+
+    def _stop(self) -> None:
+        self.schedule.note("the servers stop")
+        stops = [process.stop() for process in self.processes]
+        self._go_on_until(lambda: all(stop.called for stop in stops))
+        for process in self.processes:
+            self.promises.after_stop(process)
+        self.promises.after_all_stops()
+
+    def _crash(self, process: Process | None) -> None:
+        """The power fails, or one process is killed."""
+        is_power_cut = self.conditions.power_cuts and self.random.random() < 0.7
+        dying = self.processes if is_power_cut else [process or self.random.choice(self.processes)]
+        self.schedule.note("the power is cut" if is_power_cut else f"{dying[0]} is killed")
+        for dead in dying:
+            dead.die(None if is_power_cut and self.random.random() < 0.5 else "RST")
+            self.history.server_died(dead.port)
+        self.database.decide()
+        if is_power_cut:
+            self.disk.power_cut(self.random)
+
+    # --- what happens ---
+
+    def _go_on_until(self, is_over: Callable[[], bool]) -> None:
+        for _ in range(ENDLESS):
+            if is_over():
+                return
+            self.doom.tick("event")
+            if not self.schedule.step():
+                raise Broken("nothing is to come any more, and what was waited for has not come")
+            self.promises.nothing_is_logged()
+            if self._failure is not None:
+                raise self._failure
+        raise Broken("it goes on for ever")
+
+    def _acknowledged(self) -> None:
+        """What a peer learns, and the end of a server, are two events."""
+        self.schedule.later(0, lambda: self.doom.tick("acknowledgement"))
+
+    def _invite(self, kind: peers.Kind) -> None:
+        self._present += 1
+        Deferred.fromCoroutine(peers.live(self.crowd, kind)).addBoth(self._gone)
+
+    def _gone(self, result: Failure | None) -> None:
+        self._present -= 1
+        if isinstance(result, Failure):
+            self._failure = result.value
+
+    def _trouble(self) -> None:
+        """Plan what happens to the whole world in this life."""
+        later, uniform = self.schedule.later, self.random.uniform
+        if self.conditions.splits:
+            later(uniform(0, 5), self.network.split, uniform(0, 30))
+        if self.conditions.jumps:
+            later(uniform(0, 5), self.schedule.stall, uniform(0, 40))
+            later(uniform(0, 5), self.clock.jump)
+        if self.conditions.fills:
+            begin = uniform(0, 5)
+            later(begin, self._set_free, int(uniform(0, 2) * self.conditions.minimum_free))
+            later(begin + uniform(0, 10), self._set_free, Disk.PLENTY)
+
+    def _set_free(self, size: int) -> None:
+        self.schedule.note("free on the disk:", size)
+        self.disk.free = size
+
+
+def run(seed: int, trace: Trace | None = None) -> Trace:
+    """Live through a seed.
+
+    :raises AssertionError: a promise is broken; the trace ends there.
+    """
+    world = World(seed, trace or Trace())
+    world.promises.listen()
+    try:
+        with world.conditions.sizes():
+            world.run()
+    finally:
+        world.promises.stop_listening()
+    return world.schedule.trace
