@@ -8,6 +8,8 @@ t=time.process_time(); n=0; ev=0
 from twisted.logger import globalLogBeginner
 globalLogBeginner.beginLoggingTo([],redirectStandardIO=False,discardBuffer=True)
 import traceback
+import gc
+gc.collect(); gc.freeze()
 for seed in range(first,last+1):
     trace=Trace(print if "--trace" in sys.argv else None)
     try:

@@ -162,9 +162,16 @@ async def breaks_off(peer: Peer) -> None:
     if peer.random.random() < 0.5:
         peer.send_something()
     _, request = peer.store_rq()
-    peer.requestor.connection.send(request[: peer.random.randrange(len(request))])
+    if peer.random.random() < 0.5:
+        sent = request[: peer.random.randrange(len(request))]
+        ends = RUDE_ENDS[1:]  # an A-ABORT inside a PDU would be a part of it
+    else:
+        pdus = wire.pdus(request)
+        sent = b"".join(pdus[: peer.random.randrange(len(pdus))])
+        ends = RUDE_ENDS
+    peer.requestor.connection.send(sent)
     await peer.pause(2.0)
-    await _leave(peer)
+    await peer.random.choice(ends)(peer)
 
 
 async def is_deaf(peer: Peer) -> None:
@@ -221,30 +228,44 @@ async def echoes(peer: Peer) -> None:
 
 
 async def _leave(peer: Peer) -> None:
-    connection = peer.requestor.connection
-    match peer.random.randrange(8):
-        case 0:
-            peer.requestor.abort()
-        case 1:
-            connection.reset()
-        case 2:
-            connection.cut()
-        case 3:
-            connection.finish()
-            await peer.answers()
-            connection.close()
-        case 4:
-            connection.close()
-        case _ if peer.random.random() < 0.7:
-            await peer.answers()
-            await peer.requestor.release()
-        case _:  # what is asked is answered before the release
-            connection.send(wire.pdu(wire.RELEASE_RQ, bytes(4)))
-            await peer.answers()
-            connection.close()
+    """End an association between two requests."""
+    if peer.random.random() < 0.4:
+        await peer.random.choice(RUDE_ENDS)(peer)
+        return
+    if peer.random.random() < 0.7:
+        await peer.answers()
+        await peer.requestor.release()
+        return
+    # What was asked before the release is answered before it.
+    peer.requestor.connection.send(wire.pdu(wire.RELEASE_RQ, bytes(4)))
+    await peer.answers()
+    peer.requestor.close()
+
+
+async def _abort(peer: Peer) -> None:
+    peer.requestor.abort()
+
+
+async def _reset(peer: Peer) -> None:
+    peer.requestor.connection.reset()
+
+
+async def _cut(peer: Peer) -> None:
+    peer.requestor.connection.cut()
+
+
+async def _half_close(peer: Peer) -> None:
+    peer.requestor.connection.finish()
+    await peer.answers()
+
+
+async def _fall_silent(peer: Peer) -> None:
+    await peer.answers()
 
 
 Kind = Callable[[Peer], Awaitable[None]]
+#: How an association ends without a release.
+RUDE_ENDS: tuple[Kind, ...] = (_abort, _reset, _cut, _half_close, _fall_silent)
 #: What a peer does, and how often.
 KINDS: dict[Kind, int] = {
     stores: 6,

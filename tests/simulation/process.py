@@ -56,6 +56,7 @@ class Process:
         self._around = around
         self.number = number
         self.is_dead = False
+        self._stop: Deferred[None] | None = None
         conditions, schedule = around.conditions, around.schedule
         self.reactor = Reactor(schedule, self, around.network.ports)
         self.filesystem = FileSystem(
@@ -90,16 +91,24 @@ class Process:
 
     # --- its life ---
 
-    def start(self, *, is_faulty: bool) -> None:
-        """
-        :param is_faulty: whether disk and database may fail from then on.
-        :raises CannotStart: it needs help.
-        """
+    def start(self) -> None:
+        """:raises CannotStart: it needs help."""
         self.service.startService()
-        self.filesystem.is_faulty = self.index.is_faulty = is_faulty
 
-    def stop(self) -> Deferred[None]:
-        return self.service.stopService()
+    def let_fail(self, may_fail: bool) -> None:
+        """Whether its disk and its database may fail from now on, and be slow."""
+        self.filesystem.is_faulty = self.index.is_faulty = may_fail
+
+    def stop(self) -> None:
+        self._stop = self.service.stopService()
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self.service.running) and not self.is_dead
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop is not None and not self._stop.called and not self.is_dead
 
     def die(self, how: str | None) -> None:
         """

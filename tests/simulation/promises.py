@@ -6,7 +6,8 @@ told, and at the counters of the server; never at how the server came there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
@@ -49,35 +50,18 @@ class Promises:
         self._scene = scene
         #: Files that no row names because a crash came between.
         self._excused: frozenset[str] = frozenset()
-        #: Failures that the server has logged, which nobody may ever see.
-        self._logged: list[LogEvent] = []
+        self._breaches: list[Broken] = []
 
-    # --- at every step ---
+    # --- at every step: the server cannot catch what is found while it runs ---
 
     def committed(self, stored: StoredObject) -> None:
-        """A row names a file that is there, whole, and of a version that was sent whole."""
-        self._check_row(stored)
+        self._found(partial(self._check_row, stored))
 
     def about_to_remove(self, path: str) -> None:
-        """No file is removed that a row names."""
-        name = path.removeprefix(f"{ROOT}/")
-        for stored in self._scene.database.rows.values():
-            if stored.file.path == name:
-                raise Broken(f"{name} is removed, and its row is still there")
+        self._found(partial(self._check_removal, path))
 
     def was_given(self, process: Process, transport: Transport, size: int) -> None:
-        """What waits in memory has its limits, and a piece more of so many bytes."""
-        conditions = self._scene.conditions
-        waiting = process.service._server._surroundings.waiting
-        rest = conditions.queue + size
-        spared = len(process.transports) * (conditions.waiting_spared + rest)
-        _check_limit("bytes waiting of all", waiting.total, conditions.waiting_of_all + spared)
-        _check_limit("bytes to send", len(transport.buffer), conditions.send_buffer + ANSWER)
-        exchange = transport.protocol and transport.protocol._exchange
-        if exchange:
-            piece = size + FRAGMENT_COST * (size // SHORTEST_VALUE + 1)
-            _check_limit("bytes in the queue", exchange._queued, conditions.queue + piece)
-            _check_limit("bytes waiting", exchange._account.bytes, conditions.waiting_of_one + rest)
+        self._found(partial(self._check_limits, process, transport, size))
 
     def listen(self) -> None:
         globalLogPublisher.addObserver(self._observe)
@@ -85,11 +69,10 @@ class Promises:
     def stop_listening(self) -> None:
         globalLogPublisher.removeObserver(self._observe)
 
-    def nothing_is_logged(self) -> None:
-        """Nothing that went wrong is the program's fault."""
-        if self._logged:
-            event, *_ = self._logged
-            raise Broken(f"the server logged: {formatEvent(event)}\n{event['log_failure'].getTraceback()}")
+    def check(self) -> None:
+        """:raises Broken: a promise was, since this was called last."""
+        if self._breaches:
+            raise self._breaches[0]
 
     # --- after a crash, and after a stop ---
 
@@ -143,7 +126,28 @@ class Promises:
         self._check_versions()
         self._check_files()
 
+    def _check_removal(self, path: str) -> None:
+        """No file is removed that a row names."""
+        name = path.removeprefix(f"{ROOT}/")
+        if any(stored.file.path == name for stored in self._scene.database.rows.values()):
+            raise Broken(f"{name} is removed, and its row is still there")
+
+    def _check_limits(self, process: Process, transport: Transport, size: int) -> None:
+        """What waits in memory has its limits, and a piece more, of so many bytes."""
+        conditions = self._scene.conditions
+        waiting = process.service._server._surroundings.waiting
+        rest = conditions.queue + size
+        spared = len(process.transports) * (conditions.waiting_spared + rest)
+        _check_limit("bytes waiting of all", waiting.total, conditions.waiting_of_all + spared)
+        _check_limit("bytes to send", len(transport.buffer), conditions.send_buffer + ANSWER)
+        exchange = transport.protocol and transport.protocol._exchange
+        if exchange:
+            piece = size + FRAGMENT_COST * (size // SHORTEST_VALUE + 1)
+            _check_limit("bytes in the queue", exchange._queued, conditions.queue + piece)
+            _check_limit("bytes waiting", exchange._account.bytes, conditions.waiting_of_one + rest)
+
     def _check_row(self, stored: StoredObject) -> None:
+        """A row names a file that is there, whole, of a version that was sent whole."""
         path, uid = stored.file.path, stored.instance.sop_instance_uid
         file = self._scene.disk.find(f"{ROOT}/{path}")
         if file is None:
@@ -180,9 +184,17 @@ class Promises:
         named = {f"{ROOT}/{stored.file.path}" for stored in self._scene.database.rows.values()}
         return self._scene.disk.files(f"{ROOT}/{OBJECTS}").keys() - named
 
+    def _found(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except Broken as breach:
+            self._breaches.append(breach)
+
     def _observe(self, event: LogEvent) -> None:
+        """Nothing that goes wrong is the program's fault."""
         if "log_failure" in event:
-            self._logged.append(event)
+            traceback = event["log_failure"].getTraceback()
+            self._breaches.append(Broken(f"the server logged: {formatEvent(event)}\n{traceback}"))
 
 
 def _check_limit(what: str, value: Any, limit: int) -> None:

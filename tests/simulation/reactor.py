@@ -109,6 +109,8 @@ class Reactor:
         #: What is to come of the server's own making, in the order in which it asked.
         self.calls: dict[DelayedCall, None] = {}
         self.listening: list[Port] = []
+        #: What would have happened: whoever waits for it is to wait for ever, and not to be told by its loss.
+        self._never: list[object] = []
 
     # --- for the server ---
 
@@ -136,9 +138,12 @@ class Reactor:
     def later(self, delay: float, call: Callable[..., Any], *arguments: Any) -> Event:
         """Something that happens to this process, unless it dies before."""
         if self.life.is_dead:
+            self._never.append((call, arguments))
             return Event(self.seconds(), call, arguments)
         return self._schedule.later(delay, self._happen, call, arguments)
 
     def _happen(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        if not self.life.is_dead:
+        if self.life.is_dead:
+            self._never.append((call, arguments))
+        else:
             call(*arguments)

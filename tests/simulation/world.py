@@ -5,6 +5,7 @@ Of all that is drawn from the seed this is the beginning: :func:`run` with the s
 
 from __future__ import annotations
 
+import gc
 import itertools
 from collections.abc import Callable
 from random import Random
@@ -20,11 +21,13 @@ from .history import History
 from .network import Network
 from .process import Process
 from .promises import Broken, Promises
-from .schedule import Schedule, Trace
+from .schedule import Event, Schedule, Trace
 from .wall_clock import WallClock
 
 #: More events than any seed needs: what goes on for longer goes on for ever.
 ENDLESS = 100_000
+#: How long what was slow may take to end when nothing is slow any more, in seconds.
+RECOVERY = 20.0
 
 
 class World:
@@ -58,6 +61,9 @@ class World:
             ports=[process.port for process in self.processes],
         )
         self._tokens = itertools.count()
+        self._troubles: list[Event] = []
+        #: Processes that were: what is dropped would run its `finally` blocks, which no dead process does.
+        self._graveyard: list[Process] = []
         self._present = 0
         self._failure: BaseException | None = None
 
@@ -81,7 +87,7 @@ class World:
         patience = self.random.uniform(0, 8.0) if self.random.random() < 0.3 else float("inf")
         until = self.schedule.now + patience
         try:
-            self._start(is_faulty=True)
+            self._start(may_fail=True)
             self._go_on_until(lambda: not self._present or self.schedule.now >= until)
             self._stop()
         except Crash as crash:
@@ -91,9 +97,13 @@ class World:
     def _live_well(self) -> None:
         """Once more, in a world without faults: normal service without anybody's help."""
         self.doom = Doom.none()
+        for trouble in self._troubles:
+            trouble.cancel()
         self.disk.free = Disk.PLENTY
-        self._start(is_faulty=False)
+        self.network.split_until = 0.0
+        self._start(may_fail=False)
         self._go_on_until(lambda: not self._present)
+        self._let_pass(RECOVERY)
         before = self.history.count
         self._invite(peers.stores_one)
         self._go_on_until(lambda: not self._present)
@@ -101,18 +111,22 @@ class World:
             raise Broken("all is well, and nothing can be stored")
         self._stop()
 
-    def _start(self, *, is_faulty: bool) -> None:
+    def _start(self, *, may_fail: bool) -> None:
+        self._go_on_until(lambda: not any(process.is_stopping for process in self.processes))
         for number, process in enumerate(self.processes):
-            if process.is_dead or not process.service.running:
+            if not process.is_running:
+                self._graveyard.append(process)
                 self.processes[number] = Process(self, number)
                 self.schedule.note(process, "starts")
-                self.processes[number].start(is_faulty=is_faulty)
+                self.processes[number].start()
+            self.processes[number].let_fail(may_fail)
         self.promises.after_start(self.processes)
 
     def _stop(self) -> None:
         self.schedule.note("the servers stop")
-        stops = [process.stop() for process in self.processes]
-        self._go_on_until(lambda: all(stop.called for stop in stops))
+        for process in self.processes:
+            process.stop()
+        self._go_on_until(lambda: not any(process.is_stopping for process in self.processes))
         for process in self.processes:
             self.promises.after_stop(process)
         self.promises.after_all_stops()
@@ -138,7 +152,7 @@ class World:
             self.doom.tick("event")
             if not self.schedule.step():
                 raise Broken("nothing is to come any more, and what was waited for has not come")
-            self.promises.nothing_is_logged()
+            self.promises.check()
             if self._failure is not None:
                 raise self._failure
         raise Broken("it goes on for ever")
@@ -146,6 +160,10 @@ class World:
     def _acknowledged(self) -> None:
         """What a peer learns, and the end of a server, are two events."""
         self.schedule.later(0, lambda: self.doom.tick("acknowledgement"))
+
+    def _let_pass(self, seconds: float) -> None:
+        end = self.schedule.later(seconds, lambda: None)
+        self._go_on_until(lambda: not end.is_pending)
 
     def _invite(self, kind: peers.Kind) -> None:
         self._present += 1
@@ -158,16 +176,19 @@ class World:
 
     def _trouble(self) -> None:
         """Plan what happens to the whole world in this life."""
-        later, uniform = self.schedule.later, self.random.uniform
+        uniform = self.random.uniform
         if self.conditions.splits:
-            later(uniform(0, 5), self.network.split, uniform(0, 30))
+            self._later(uniform(0, 5), self.network.split, uniform(0, 30))
         if self.conditions.jumps:
-            later(uniform(0, 5), self.schedule.stall, uniform(0, 40))
-            later(uniform(0, 5), self.clock.jump)
+            self._later(uniform(0, 5), self.schedule.stall, uniform(0, 40))
+            self._later(uniform(0, 5), self.clock.jump)
         if self.conditions.fills:
             begin = uniform(0, 5)
-            later(begin, self._set_free, int(uniform(0, 2) * self.conditions.minimum_free))
-            later(begin + uniform(0, 10), self._set_free, Disk.PLENTY)
+            self._later(begin, self._set_free, int(uniform(0, 2) * self.conditions.minimum_free))
+            self._later(begin + uniform(0, 10), self._set_free, Disk.PLENTY)
+
+    def _later(self, delay: float, trouble: Callable[..., None], *arguments: float) -> None:
+        self._troubles.append(self.schedule.later(delay, trouble, *arguments))
 
     def _set_free(self, size: int) -> None:
         self.schedule.note("free on the disk:", size)
@@ -180,10 +201,12 @@ def run(seed: int, trace: Trace | None = None) -> Trace:
     :raises AssertionError: a promise is broken; the trace ends there.
     """
     world = World(seed, trace or Trace())
+    gc.disable()  # or coroutines of dead processes would end when it pleases the collector
     world.promises.listen()
     try:
         with world.conditions.sizes():
             world.run()
     finally:
         world.promises.stop_listening()
+        gc.enable()
     return world.schedule.trace
