@@ -38,6 +38,8 @@ class Conditions:
     job_time: float
     commit_time: float
     threads: int
+    #: How likely another job runs in the middle of one, at each of its calls.
+    meetings: float
     #: How likely a call fails.
     disk_faults: float
     index_faults: float
@@ -96,9 +98,7 @@ class Conditions:
     @contextmanager
     def sizes(self) -> Iterator[None]:
         """The product's constants, for as long as this seed runs."""
-        waiting = partial(
-            WaitingBytes, self.waiting_of_one, self.waiting_of_all, self.waiting_spared
-        )
+        waiting = partial(WaitingBytes, self.waiting_of_one, self.waiting_of_all, self.waiting_spared)
         with ExitStack() as stack:
             stack.enter_context(patch("sdcc.archive.reception.BATCH", self.batch))
             stack.enter_context(patch("sdcc.network.exchange.QUEUE_LIMIT", self.queue))
@@ -122,12 +122,13 @@ def draw(random: Random) -> Conditions:
         job_time=random.choice((0.001, 0.02, 1.0)),
         commit_time=random.choice((0.001, 0.02, 1.0, 4.0)),
         threads=random.randint(1, 4),
+        meetings=sometimes(0.2, 0.5),
         disk_faults=sometimes(random.choice((0.005, 0.05))),
         index_faults=sometimes(random.choice((0.05, 0.3))),
         fills=bool(sometimes(1, 0.15)),
         splits=bool(sometimes(1)),
         jumps=bool(sometimes(1)),
-        power_cuts=random.random() < 0.7,
+        power_cuts=random.random() < 0.8,
         batch=batch,
         queue=batch,
         pipe=random.choice((128, 1024)),

@@ -36,6 +36,8 @@ class Life(Protocol):
 class Descriptor:
     file: File
     path: str
+    #: A lock that others wait for.
+    is_waited_for: bool = False
 
 
 @implementer(IFileSystem)
@@ -60,6 +62,11 @@ class FileSystem:
     @property
     def open_count(self) -> int:
         return len(self._open)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a job holds a lock that another one would wait for."""
+        return any(descriptor.is_waited_for for descriptor in self._open.values())
 
     def die(self) -> None:
         """The system closes what a dead process had open, and lets its locks go."""
@@ -175,6 +182,7 @@ class FileSystem:
             return None
         number = self._opened(file, path)
         file.locked_by = self._open[number]
+        self._open[number].is_waited_for = wait
         return number
 
     # --- within ---

@@ -29,7 +29,9 @@ class Receiver(Protocol):
 class Stream:
     """One direction of a connection: bytes on their way, in order, and at last an end."""
 
-    def __init__(self, schedule: Schedule, route: Route, receiver: Receiver, room_made: Callable[[], None]) -> None:
+    def __init__(
+        self, schedule: Schedule, route: Route, receiver: Receiver, room_made: Callable[[], None]
+    ) -> None:
         self._schedule = schedule
         self._route = route
         self._receiver = receiver
@@ -60,6 +62,10 @@ class Stream:
         if how == RST:
             self._bytes.clear()
         self._plan()
+
+    def cut(self) -> None:
+        """Let nothing pass any more, in either direction, and tell neither end."""
+        self._route.is_cut = True
 
     def stop_reading(self) -> None:
         self._is_read = False
@@ -139,7 +145,9 @@ class Network:
     :param send_buffer: the bytes that a transport holds before it pauses its producer.
     """
 
-    def __init__(self, schedule: Schedule, *, latency: float, piece: int, pipe: int, send_buffer: int) -> None:
+    def __init__(
+        self, schedule: Schedule, *, latency: float, piece: int, pipe: int, send_buffer: int
+    ) -> None:
         self.schedule = schedule
         self.latency = latency
         self.piece = piece
@@ -201,5 +209,5 @@ class Connection:
 
     def cut(self) -> None:
         """The peer is gone, and nobody tells the server."""
-        self.route.is_cut = True
+        self.to_peer.cut()
         self.to_peer.close()

@@ -117,7 +117,9 @@ class Peer:
             message_id, version = self._asked.pop(0)
             status = response[wire.STATUS]
             assert response[0x0120] == message_id, f"{response} answers another request than {message_id}"
-            self.crowd.schedule.note(self, "is answered", f"{status:04X}", response.get(wire.ERROR_COMMENT, ""))
+            self.crowd.schedule.note(
+                self, "is answered", f"{status:04X}", response.get(wire.ERROR_COMMENT, "")
+            )
             if version is None:
                 assert status == 0x0000, response
             elif status == 0x0000:
@@ -280,7 +282,7 @@ KINDS: dict[Kind, int] = {
 
 async def live(crowd: Crowd, kind: Kind) -> None:
     """A peer comes, does as its kind, and is gone."""
-    peer = Peer(crowd, is_healthy=kind is echoes)
+    peer = Peer(crowd, is_healthy=kind in (echoes, stores_one))
     await peer.pause(4.0)
     crowd.schedule.note(peer, kind.__name__)
     try:

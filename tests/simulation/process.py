@@ -56,6 +56,7 @@ class Process:
         self._around = around
         self.number = number
         self.is_dead = False
+        self._is_meeting = False
         self._stop: Deferred[None] | None = None
         conditions, schedule = around.conditions, around.schedule
         self.reactor = Reactor(schedule, self, around.network.ports)
@@ -132,6 +133,8 @@ class Process:
         except Crash:
             self.is_dead = True
             raise
+        if call != "lock":
+            self._meet()
 
     def about_to_remove(self, path: str) -> None:
         self._around.promises.about_to_remove(path)
@@ -145,6 +148,15 @@ class Process:
     def was_given(self, transport: Transport, size: int) -> None:
         self._around.promises.was_given(self, transport, size)
 
+    def _meet(self) -> None:
+        """Let another job do its work before this call, unless a lock stands for threads that would wait."""
+        random, chance = self._around.schedule.random, self._around.conditions.meetings
+        if not chance or self._is_meeting or random.random() >= chance or self.filesystem.is_locked:
+            return
+        self._is_meeting = True
+        random.choice(self.workers).meet()
+        self._is_meeting = False
+
     # --- what the server is made with ---
 
     def _threads(self, reactor: Any, name: str, size: int) -> Workers:
@@ -154,9 +166,7 @@ class Process:
         self.workers.append(workers)
         return workers
 
-    def _index_of(
-        self, configuration: Configuration, reactor: Any, **given: Callable[..., Any]
-    ) -> Index:
+    def _index_of(self, configuration: Configuration, reactor: Any, **given: Callable[..., Any]) -> Index:
         around = self._around
         self.index = Index(
             around.database,

@@ -63,6 +63,9 @@ class Promises:
     def was_given(self, process: Process, transport: Transport, size: int) -> None:
         self._found(partial(self._check_limits, process, transport, size))
 
+    def acknowledged(self) -> None:
+        self._found(self._check_versions)
+
     def listen(self) -> None:
         globalLogPublisher.addObserver(self._observe)
 
@@ -92,17 +95,25 @@ class Promises:
         if len(folders) != len(living):
             raise Broken(f"{len(living)} processes live, and {INCOMING} holds {sorted(folders)}")
 
-    def after_stop(self, process: Process) -> None:
-        """A process that stopped in order has let go of everything."""
+    def after_rest(self, process: Process) -> None:
+        """When all peers have been gone for long, nothing of them is left."""
         server = process.service._server
         left = {
             "associations": server._limits.total,
             "bytes waiting": server._surroundings.waiting.total,
             "connections": len(process.transports),
             "receptions": len(process.service._objects._receptions),
+        }
+        if any(left.values()):
+            raise Broken(f"nobody is there, and {process} still has {left}")
+
+    def after_stop(self, process: Process) -> None:
+        """A process that stopped in order has let go of everything."""
+        self.after_rest(process)
+        left = {
             "timers": len(process.reactor.calls),
-            "open files": process.filesystem.open_count,
             "jobs": sum(not workers.is_idle for workers in process.workers),
+            "open files": process.filesystem.open_count,
         }
         if any(left.values()):
             raise Broken(f"{process} has stopped and left {left}")

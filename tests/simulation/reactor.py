@@ -117,7 +117,9 @@ class Reactor:
     def seconds(self) -> float:
         return self._schedule.now
 
-    def callLater(self, delay: float, call: Callable[..., Any], *arguments: Any, **keywords: Any) -> DelayedCall:
+    def callLater(
+        self, delay: float, call: Callable[..., Any], *arguments: Any, **keywords: Any
+    ) -> DelayedCall:
         late = self._schedule.random.uniform(0, LATENESS) if not self.life.is_dead else 0.0
         return DelayedCall(self, self.seconds() + delay + late, lambda: call(*arguments, **keywords))
 

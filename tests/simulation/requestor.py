@@ -10,8 +10,9 @@ from ..interop import wire
 from .network import Connection, Network
 from .schedule import Schedule
 
-#: How long a peer waits for an answer, in seconds: longer than any server that works takes.
-PATIENCE = 60.0
+#: How long a peer waits for an answer, or for the end of its connection, in seconds: longer than any server
+#: that works takes. What a network that is cut keeps from it is another matter.
+PATIENCE = 300.0
 #: The contexts that are proposed: Presentation-context-ID, Abstract Syntax, Transfer Syntax.
 ECHO = (1, wire.VERIFICATION, wire.IMPLICIT)
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -105,6 +106,7 @@ class Requestor:
                     del self._received[: 6 + length]
                     return wire.PDU(pdu_type, body)
             if self._is_ended or self._schedule.now >= end:
+                assert self._is_ended or self.connection.route.is_cut, "an answer has not come, nor the end"
                 self.close()
                 raise Gone
             await self._something(end - self._schedule.now)

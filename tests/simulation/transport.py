@@ -28,6 +28,8 @@ class Outgoing(Protocol):
 
     def end(self, how: str) -> None: ...
 
+    def cut(self) -> None: ...
+
 
 class Incoming(Protocol):
     """The stream from the peer."""
@@ -88,7 +90,9 @@ class Transport:
         """The process is dead: the system ends the connection, or with its machine nobody does."""
         self.protocol = None
         self._incoming.close()
-        if how is not None:
+        if how is None:
+            self._outgoing.cut()
+        else:
             self._outgoing.end(how)
 
     # --- the protocol ---

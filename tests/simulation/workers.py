@@ -1,4 +1,8 @@
-"""Worker threads without threads: a job runs whole, at an instant that the seed decides."""
+"""Worker threads without threads: a job runs at an instant that the seed decides.
+
+While it runs, others may: at any of its calls of the disk, the seed may let another job that is under way run
+from beginning to end. So jobs meet halfway, as threads do, and yet there is but one thread.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from .reactor import Reactor
-from .schedule import Schedule
+from .schedule import Event, Schedule
 
 T = TypeVar("T")
 Job = tuple[Deferred[Any], Callable[..., Any], tuple[object, ...]]
@@ -29,7 +33,9 @@ class Workers:
         self._size = size
         self._delay = delay
         self._waiting: deque[Job] = deque()
-        #: Jobs under way, and results on their way back.
+        #: Jobs under way, in the order in which their threads took them.
+        self._begun: dict[Event, Job] = {}
+        #: Those and the ones that run; and results on their way back.
         self._busy = 0
         self._returning = 0
         self._is_started = False
@@ -56,7 +62,20 @@ class Workers:
     def _begin(self) -> None:
         while self._is_started and self._waiting and self._busy < self._size:
             self._busy += 1
-            self._reactor.later(self._some_time(), self._work, self._waiting.popleft())
+            event = self._reactor.later(self._some_time(), self._take_turn)
+            self._begun[event] = self._waiting.popleft()
+
+    def _take_turn(self) -> None:
+        """The first that is due."""
+        event = next(event for event in self._begun if not event.is_pending)
+        self._work(self._begun.pop(event))
+
+    def meet(self) -> None:
+        """Let a job that is under way run now, if there is one, while another is in the middle of its own."""
+        if self._begun:
+            event = self._schedule.random.choice([*self._begun])
+            event.cancel()
+            self._work(self._begun.pop(event))
 
     def _work(self, job: Job) -> None:
         done, call, arguments = job

@@ -26,8 +26,8 @@ from .wall_clock import WallClock
 
 #: More events than any seed needs: what goes on for longer goes on for ever.
 ENDLESS = 100_000
-#: How long what was slow may take to end when nothing is slow any more, in seconds.
-RECOVERY = 20.0
+#: How long it may take until nothing is left of peers and faults that are gone: the idle timeout, and then ARTIM's.
+RECOVERY = 60.0
 
 
 class World:
@@ -104,6 +104,8 @@ class World:
         self._start(may_fail=False)
         self._go_on_until(lambda: not self._present)
         self._let_pass(RECOVERY)
+        for process in self.processes:
+            self.promises.after_rest(process)
         before = self.history.count
         self._invite(peers.stores_one)
         self._go_on_until(lambda: not self._present)
@@ -133,7 +135,7 @@ class World:
 
     def _crash(self, process: Process | None) -> None:
         """The power fails, or one process is killed."""
-        is_power_cut = self.conditions.power_cuts and self.random.random() < 0.7
+        is_power_cut = self.conditions.power_cuts and self.random.random() < 0.8
         dying = self.processes if is_power_cut else [process or self.random.choice(self.processes)]
         self.schedule.note("the power is cut" if is_power_cut else f"{dying[0]} is killed")
         for dead in dying:
@@ -159,6 +161,7 @@ class World:
 
     def _acknowledged(self) -> None:
         """What a peer learns, and the end of a server, are two events."""
+        self.promises.acknowledged()
         self.schedule.later(0, lambda: self.doom.tick("acknowledgement"))
 
     def _let_pass(self, seconds: float) -> None:
