@@ -93,8 +93,11 @@ class Incoming:
 
     def _drop_lock(self) -> None:
         lock, self._lock = self._lock, None
-        if lock is not None:
-            self._fs.close(lock)
+        try:
+            if lock is not None:
+                self._fs.close(lock)
+        except OSError as error:  # closed it is, and nothing was written to it
+            self._log.warn("A lock could not be closed: {error}", error=error.strerror)
 
     @contextmanager
     def _common(self) -> Iterator[None]:

@@ -206,6 +206,15 @@ def test_a_folder_that_cannot_be_left_is_logged_and_its_lock_let_go(make_incomin
     assert folders() == ["process1"]
 
 
+def test_a_lock_that_cannot_be_closed_is_logged_and_let_go(make_incoming, disk, folders, logged):
+    incoming = make_incoming()
+    incoming.claim()
+    disk.fail("close", errno.EIO, path="process0/lock")
+    incoming.release()
+    assert any("could not be closed" in event["log_format"] for event in logged)
+    assert folders() == []
+
+
 def test_a_new_folder_whose_lock_another_holds_is_not_claimed(make_incoming, disk):
     lock = disk.real.lock
     disk.real.lock = lambda path, *, wait: lock(path, wait=wait) if wait else None

@@ -43,8 +43,11 @@ class Conditions:
     #: How likely a call fails.
     disk_faults: float
     index_faults: float
-    #: Whether the disk fills up now and then, the network splits, time jumps.
+    #: Whether the disk fills up now and then, or fails altogether for a while; whether somebody removes a folder
+    #: of `incoming` that is in use; whether the network splits, and time jumps.
     fills: bool
+    breaks: bool
+    tidies: bool
     splits: bool
     jumps: bool
     #: Whether a power cut is possible, or only the death of a process.
@@ -60,9 +63,14 @@ class Conditions:
     maximum_associations: int
 
     @property
-    def is_faultless(self) -> bool:
-        """Whether disk and database do as they are told."""
-        return not (self.disk_faults or self.index_faults or self.fills)
+    def is_disk_sound(self) -> bool:
+        """Whether a file that is to be removed is removed."""
+        return not (self.disk_faults or self.breaks)
+
+    @property
+    def maximum_object_size(self) -> int:
+        """The largest that peers send is larger."""
+        return 3 * self.batch
 
     @property
     def waiting_of_one(self) -> int:
@@ -85,7 +93,12 @@ class Conditions:
         return Configuration(
             locals=(Local(port=FIRST_PORT + number, max_associations=self.maximum_associations),),
             access=Access(unknown_callers="accept"),
-            storage=Storage(directory=ROOT, minimum_free=self.minimum_free, threads=self.threads),
+            storage=Storage(
+                directory=ROOT,
+                minimum_free=self.minimum_free,
+                maximum_object_size=self.maximum_object_size,
+                threads=self.threads,
+            ),
             index=Index(timeout=self.index_timeout),
             association=AssociationSettings(
                 maximum_pdu_length=self.maximum_pdu_length,
@@ -119,13 +132,15 @@ def draw(random: Random) -> Conditions:
         peers=random.randint(2, 5),
         latency=random.choice((0.001, 0.05, 0.5)),
         piece=random.choice((64, 600, 4096)),
-        job_time=random.choice((0.001, 0.02, 1.0)),
-        commit_time=random.choice((0.001, 0.02, 1.0, 4.0)),
+        job_time=random.choice((0.001, 0.02, 1.0, 4.0)),
+        commit_time=random.choice((0.001, 0.02, 1.0, 4.0, 12.0)),
         threads=random.randint(1, 4),
         meetings=sometimes(0.2, 0.5),
         disk_faults=sometimes(random.choice((0.005, 0.05))),
         index_faults=sometimes(random.choice((0.05, 0.3))),
         fills=bool(sometimes(1, 0.15)),
+        breaks=bool(sometimes(1, 0.15)),
+        tidies=bool(sometimes(1, 0.1)),
         splits=bool(sometimes(1)),
         jumps=bool(sometimes(1)),
         power_cuts=random.random() < 0.8,

@@ -99,6 +99,7 @@ class Disk:
     """The tree of all files.
 
     :ivar free: bytes that can still be written.
+    :ivar is_broken: every call fails.
     """
 
     PLENTY = 1 << 40
@@ -106,6 +107,7 @@ class Disk:
     def __init__(self) -> None:
         self.root = Directory()
         self.free = self.PLENTY
+        self.is_broken = False
 
     def directory(self, path: str) -> Directory:
         node: Node = self.root
@@ -139,6 +141,13 @@ class Disk:
             return self.file(path)
         except OSError:
             return None
+
+    def names(self, path: str) -> list[str]:
+        """What is in a directory; nothing where there is none."""
+        try:
+            return sorted(self.directory(path).entries)
+        except OSError:
+            return []
 
     def files(self, path: str) -> dict[str, File]:
         """All files below a directory, by their whole paths; none where there is no such directory."""

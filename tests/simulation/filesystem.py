@@ -115,8 +115,10 @@ class FileSystem:
         self._begin_on("sync", file).file.sync()
 
     def close(self, file: int) -> None:
+        """It is closed also where that fails."""
         self._life.about_to_call("close", self._open[file].path)
         self._unlock(self._open.pop(file))
+        self._fail_perhaps()
 
     # --- names ---
 
@@ -136,11 +138,13 @@ class FileSystem:
         file.changed_at = self._now()
 
     def remove(self, path: str) -> None:
+        """It may be removed also where that fails."""
         self._begin("remove", path)
         self._disk.file(path)
         self._life.about_to_remove(path)
         directory, name = self._disk.place(path)
         directory.unlink(name)
+        self._fail_perhaps()
 
     def make_directory(self, path: str) -> None:
         self._begin("mkdir", path)
@@ -190,7 +194,12 @@ class FileSystem:
     def _begin(self, call: str, path: str) -> None:
         """:raises OSError: the call fails."""
         self._life.about_to_call(call, path)
-        if self.is_faulty and self._faults and self._random.random() < self._faults:
+        self._fail_perhaps()
+
+    def _fail_perhaps(self) -> None:
+        if not self.is_faulty:
+            return
+        if self._disk.is_broken or (self._faults and self._random.random() < self._faults):
             raise failure(self._random.choice((errno.EIO, errno.ENOSPC)))
 
     def _begin_on(self, call: str, file: int) -> Descriptor:

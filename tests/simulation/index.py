@@ -24,10 +24,18 @@ OUTAGE = 6.0
 #: The most that one that works takes to answer.
 FAST = 0.01
 
+#: What may become of a transaction, but for its success.
+FAULTS = ("refused", "lost before", "lost after", "failed at its end", "mishap before", "mishap after")
+
+
+class Mishap(Exception):
+    """A fault of the program, which costs one operation and nothing else."""
+
 
 @implementer(IIndex)
 class Index:
     """
+    :param excuse: is told of files that may stay though no row names them.
     :param committing: is told, outside of any of the server's code, that a transaction is or was durable.
     """
 
@@ -38,12 +46,14 @@ class Index:
         reactor: Reactor,
         conditions: Conditions,
         committing: Callable[[], None],
+        excuse: Callable[..., None],
     ) -> None:
         self._database = database
         self._schedule = schedule
         self._reactor = reactor
         self._conditions = conditions
         self._committing = committing
+        self._excuse = excuse
         #: It may fail, and be slow.
         self.is_faulty = False
         self._closed: str | None = "index is not open yet"
@@ -105,10 +115,13 @@ class Index:
     async def _commit(self, group: Sequence[StoredObject]) -> Sequence[Result]:
         await self._pause()
         fault = self._random_fault() if group else None
-        self._schedule.note("transaction of", len(group), fault or "commits")
+        self._schedule.note("transaction of", *map(_name, group), fault or "commits")
         match fault:
             case "refused":
                 return [OutOfResources("index: refused") for _ in group]
+            case "mishap before":
+                self._excuse(*(stored.file.path for stored in group))
+                raise Mishap
             case "lost before":
                 self._lose()
                 raise Interrupted
@@ -118,6 +131,9 @@ class Index:
                 return [OutcomeUnknown("index: commit failed", self._doubt(stored)) for stored in group]
         registered = self._database.commit(group)
         await self._commit_is_durable()
+        if fault == "mishap after":
+            self._excuse(*(answer.replaced for answer in registered if answer.replaced))
+            raise Mishap
         if fault == "lost after":
             self._lose()
             raise Interrupted
@@ -126,7 +142,7 @@ class Index:
     def _random_fault(self) -> str | None:
         random = self._schedule.random
         if self.is_faulty and random.random() < self._conditions.index_faults:
-            return random.choice(("refused", "lost before", "lost after", "failed at its end"))
+            return random.choice(FAULTS)
         return None
 
     def _pause(self) -> Deferred[None]:
@@ -155,7 +171,9 @@ class Index:
         self._schedule.note("the database is back; in doubt:", len(self._doubts))
         doubts, self._doubts = self._doubts, {}
         for stored, settled in doubts.values():
-            settled.callback(self._database.settle(stored))
+            outcome = self._database.settle(stored)
+            self._schedule.note(_name(stored), "is settled:", outcome)
+            settled.callback(outcome)
         self._absence = None
         self._queue.release()
 
@@ -175,3 +193,8 @@ class Index:
 
         settled.addCallback(forget)
         await self._pause()
+
+
+def _name(stored: StoredObject) -> str:
+    """For the trace."""
+    return stored.file.path.rpartition("/")[2]

@@ -22,8 +22,8 @@ from .schedule import Schedule
 
 #: SOP Instance UIDs that all peers send again and again.
 SHARED = 3
-#: What a store may be answered with, besides Success: A700, A900, C000.
-REFUSALS = (0xA700, 0xA900, 0xC000)
+#: What a store may be answered with, besides Success.
+REFUSALS = (0xA700, 0xA900, 0xC000, 0x0110)
 #: How long an echo takes at most on a healthy association that is used for nothing else, in seconds.
 ECHO_BOUND = 0.1
 #: What strangers say, in words of no protocol of ours.
@@ -73,14 +73,16 @@ class Peer:
 
     # --- requests ---
 
-    def store_rq(self, *, is_wrong: bool = False) -> tuple[Version, bytes]:
+    def store_rq(self, *, is_wrong: bool = False, batches: int | None = None) -> tuple[Version, bytes]:
         """A C-STORE with its Data Set, of which no two are alike.
 
         :param is_wrong: the Data Set is another object's.
+        :param batches: how large it is; None: anything.
         """
         uid = f"1.2.3.{self.random.randint(1, SHARED)}" if self.random.random() < 0.7 else self._new_uid()
         study = f"1.2.{self.random.randint(1, 2)}"
-        size = self.random.choice((0, 1, 4)) * self.crowd.conditions.batch
+        batches = self.random.choice((0, 1, 2, 4)) if batches is None else batches
+        size = batches * self.crowd.conditions.batch
         pixels = f"{next(self.crowd.numbers):08}".encode() + self.random.randbytes(size)
         instance = f"{uid}.9" if is_wrong else uid
         data_set = objects.data_set(instance=instance, study=study, series=f"{study}.1", pixels=pixels)
@@ -94,8 +96,8 @@ class Peer:
         self.crowd.schedule.note(self, "begins to send", version, "wrongly" if is_wrong else "")
         return version, request
 
-    def send_store(self, *, is_wrong: bool) -> None:
-        version, request = self.store_rq(is_wrong=is_wrong)
+    def send_store(self, *, is_wrong: bool = False, batches: int | None = None) -> None:
+        version, request = self.store_rq(is_wrong=is_wrong, batches=batches)
         version.is_whole = not is_wrong
         self.requestor.connection.send(request)
 
@@ -183,7 +185,7 @@ async def is_deaf(peer: Peer) -> None:
     for _ in range(peer.random.randint(5, 20)):
         peer.send_echo()
     if peer.random.random() < 0.5:
-        peer.send_store(is_wrong=False)
+        peer.send_store()
     await peer.pause(30.0)
     peer.requestor.connection.to_peer.read_on()
     await peer.answers()
@@ -210,7 +212,7 @@ async def says_garbage(peer: Peer) -> None:
 async def stores_one(peer: Peer) -> None:
     """Store, where nothing may stand in the way."""
     await peer.requestor.associate(ECHO, STORE)
-    peer.send_store(is_wrong=False)
+    peer.send_store(batches=1)
     await peer.answers()
     await peer.requestor.release()
 

@@ -31,6 +31,8 @@ class Watched(Protocol):
 
     def was_given(self, process: Process, transport: Transport, size: int) -> None: ...
 
+    def excuse(self, *paths: str) -> None: ...
+
 
 class Surroundings(Protocol):
     """What is there before a process is, and after it."""
@@ -92,13 +94,13 @@ class Process:
 
     # --- its life ---
 
-    def start(self) -> None:
-        """:raises CannotStart: it needs help."""
-        self.service.startService()
-
-    def let_fail(self, may_fail: bool) -> None:
-        """Whether its disk and its database may fail from now on, and be slow."""
+    def start(self, *, may_fail: bool) -> None:
+        """
+        :param may_fail: whether its disk and its database may fail, and be slow.
+        :raises CannotStart: it needs help.
+        """
         self.filesystem.is_faulty = self.index.is_faulty = may_fail
+        self.service.startService()
 
     def stop(self) -> None:
         self._stop = self.service.stopService()
@@ -133,7 +135,7 @@ class Process:
         except Crash:
             self.is_dead = True
             raise
-        if call != "lock":
+        if call not in ("lock", "close"):
             self._meet()
 
     def about_to_remove(self, path: str) -> None:
@@ -174,5 +176,6 @@ class Process:
             self.reactor,
             around.conditions,
             committing=lambda: around.doom.tick("commit", self),
+            excuse=around.promises.excuse,
         )
         return self.index

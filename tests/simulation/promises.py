@@ -21,6 +21,7 @@ from .conditions import ROOT, Conditions
 from .database import Database
 from .disk import Disk
 from .history import History
+from .index import Mishap
 from .process import Process
 from .transport import Transport
 
@@ -77,23 +78,27 @@ class Promises:
         if self._breaches:
             raise self._breaches[0]
 
+    def excuse(self, *paths: str) -> None:
+        """No row may name these files in the end, and nobody could know."""
+        self._excused |= {f"{ROOT}/{path}" for path in paths}
+
     # --- after a crash, and after a stop ---
 
     def after_crash(self) -> None:
         """What was acknowledged is there, and nothing that is half, before anybody mends anything."""
         self._check_objects()
-        self._excused = frozenset(self._orphans())
+        self._excused |= self._orphans()
 
     def after_start(self, processes: Iterable[Process]) -> None:
         """What dead processes left in `incoming` is gone."""
-        folders = self._scene.disk.directory(f"{ROOT}/{INCOMING}").entries
+        folders = self._scene.disk.names(f"{ROOT}/{INCOMING}")
         for name in folders:
             lock = self._scene.disk.find(f"{ROOT}/{INCOMING}/{name}/{PROCESS_LOCK}")
             if lock is None or lock.locked_by is None:
                 raise Broken(f"{INCOMING}/{name} of a dead process is still there")
         living = [process for process in processes if not process.is_dead]
         if len(folders) != len(living):
-            raise Broken(f"{len(living)} processes live, and {INCOMING} holds {sorted(folders)}")
+            raise Broken(f"{len(living)} processes live, and {INCOMING} holds {folders}")
 
     def after_rest(self, process: Process) -> None:
         """When all peers have been gone for long, nothing of them is left."""
@@ -121,10 +126,9 @@ class Promises:
     def after_all_stops(self) -> None:
         """No process lives: nothing lies in `incoming`, and every file is named by a row."""
         self._check_objects()
-        if self._scene.conditions.disk_faults:
+        if not self._scene.conditions.is_disk_sound:
             return  # a file that the disk would not remove stays, and is logged
-        left = sorted(self._scene.disk.directory(f"{ROOT}/{INCOMING}").entries)
-        if left:
+        if left := self._scene.disk.names(f"{ROOT}/{INCOMING}"):
             raise Broken(f"nobody lives, and {INCOMING} holds {left}")
         if orphans := self._orphans() - self._excused:
             raise Broken(f"no row names {sorted(orphans)}, though there was no crash")
@@ -203,7 +207,7 @@ class Promises:
 
     def _observe(self, event: LogEvent) -> None:
         """Nothing that goes wrong is the program's fault."""
-        if "log_failure" in event:
+        if "log_failure" in event and not event["log_failure"].check(Mishap):
             traceback = event["log_failure"].getTraceback()
             self._breaches.append(Broken(f"the server logged: {formatEvent(event)}\n{traceback}"))
 

@@ -13,7 +13,11 @@ from random import Random
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from sdcc.archive.incoming import INCOMING
+from sdcc.service import CannotStart
+
 from . import conditions, peers
+from .conditions import ROOT
 from .database import Database
 from .disk import Disk
 from .doom import Crash, Doom
@@ -99,8 +103,9 @@ class World:
         self.doom = Doom.none()
         for trouble in self._troubles:
             trouble.cancel()
-        self.disk.free = Disk.PLENTY
+        self.disk.free, self.disk.is_broken = Disk.PLENTY, False
         self.network.split_until = 0.0
+        self._stop()
         self._start(may_fail=False)
         self._go_on_until(lambda: not self._present)
         self._let_pass(RECOVERY)
@@ -116,22 +121,32 @@ class World:
     def _start(self, *, may_fail: bool) -> None:
         self._go_on_until(lambda: not any(process.is_stopping for process in self.processes))
         for number, process in enumerate(self.processes):
-            if not process.is_running:
-                self._graveyard.append(process)
-                self.processes[number] = Process(self, number)
-                self.schedule.note(process, "starts")
-                self.processes[number].start()
-            self.processes[number].let_fail(may_fail)
-        self.promises.after_start(self.processes)
+            if process.is_running:
+                continue
+            self._graveyard.append(process)
+            self.processes[number] = fresh = Process(self, number)
+            self.schedule.note(fresh, "starts")
+            try:
+                fresh.start(may_fail=may_fail)
+            except CannotStart as reason:
+                if not may_fail or self.conditions.is_disk_sound:
+                    raise
+                self.schedule.note(fresh, "does not start:", reason)
+                fresh.die("RST")
+        if not may_fail or self.conditions.is_disk_sound:
+            self.promises.after_start(self.processes)
 
     def _stop(self) -> None:
         self.schedule.note("the servers stop")
         for process in self.processes:
-            process.stop()
+            if process.is_running:
+                process.stop()
         self._go_on_until(lambda: not any(process.is_stopping for process in self.processes))
         for process in self.processes:
-            self.promises.after_stop(process)
-        self.promises.after_all_stops()
+            if not process.is_dead:
+                self.promises.after_stop(process)
+        if not any(process.is_dead for process in self.processes):
+            self.promises.after_all_stops()
 
     def _crash(self, process: Process | None) -> None:
         """The power fails, or one process is killed."""
@@ -189,6 +204,12 @@ class World:
             begin = uniform(0, 5)
             self._later(begin, self._set_free, int(uniform(0, 2) * self.conditions.minimum_free))
             self._later(begin + uniform(0, 10), self._set_free, Disk.PLENTY)
+        if self.conditions.breaks:
+            begin = uniform(0, 5)
+            self._later(begin, self._set_broken, True)
+            self._later(begin + uniform(0, 5), self._set_broken, False)
+        if self.conditions.tidies:
+            self._later(uniform(0, 5), self._tidy)
 
     def _later(self, delay: float, trouble: Callable[..., None], *arguments: float) -> None:
         self._troubles.append(self.schedule.later(delay, trouble, *arguments))
@@ -196,6 +217,20 @@ class World:
     def _set_free(self, size: int) -> None:
         self.schedule.note("free on the disk:", size)
         self.disk.free = size
+
+    def _set_broken(self, is_broken: bool) -> None:
+        self.schedule.note("the disk", "is broken" if is_broken else "works again")
+        self.disk.is_broken = is_broken
+
+    def _tidy(self) -> None:
+        """Somebody removes a folder of `incoming`, though its process lives."""
+        path = f"{ROOT}/{INCOMING}"
+        if names := self.disk.names(path):
+            name = self.random.choice(names)
+            self.schedule.note("somebody removes", name)
+            for inside in self.disk.names(f"{path}/{name}"):
+                self.disk.directory(f"{path}/{name}").unlink(inside)
+            self.disk.directory(path).unlink(name)
 
 
 def run(seed: int, trace: Trace | None = None) -> Trace:
