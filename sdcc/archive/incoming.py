@@ -93,11 +93,14 @@ class Incoming:
 
     def _drop_lock(self) -> None:
         lock, self._lock = self._lock, None
+        if lock is not None:
+            self._let_go(lock)
+
+    def _let_go(self, lock: int) -> None:
         try:
-            if lock is not None:
-                self._fs.close(lock)
-        except OSError as error:  # closed it is, and nothing was written to it
-            self._log.warn("A lock could not be closed: {error}", error=error.strerror)
+            self._fs.close(lock)
+        except OSError as error:  # it is closed all the same
+            self._log.warn("Closing a lock failed: {error}", error=error.strerror)
 
     @contextmanager
     def _common(self) -> Iterator[None]:
@@ -106,7 +109,7 @@ class Incoming:
         try:
             yield
         finally:
-            self._fs.close(lock)
+            self._let_go(lock)
 
     def _remove_dead(self) -> None:
         for name in self._fs.entries(self._directory):

@@ -206,13 +206,15 @@ def test_a_folder_that_cannot_be_left_is_logged_and_its_lock_let_go(make_incomin
     assert folders() == ["process1"]
 
 
-def test_a_lock_that_cannot_be_closed_is_logged_and_let_go(make_incoming, disk, folders, logged):
+@pytest.mark.parametrize("lock", ["incoming.lock", "process0/lock"])
+def test_where_closing_a_lock_fails_it_is_logged_and_all_goes_on(make_incoming, disk, folders, logged, lock):
     incoming = make_incoming()
+    disk.fail("close", errno.EIO, path=lock)
     incoming.claim()
-    disk.fail("close", errno.EIO, path="process0/lock")
     incoming.release()
-    assert any("could not be closed" in event["log_format"] for event in logged)
+    assert [event["log_format"] for event in logged] == ["Closing a lock failed: {error}"]
     assert folders() == []
+    assert disk.open == {}
 
 
 def test_a_new_folder_whose_lock_another_holds_is_not_claimed(make_incoming, disk):
