@@ -15,6 +15,7 @@ from random import Random
 from unittest.mock import patch
 
 from sdcc.config import Access, AssociationSettings, Configuration, Index, Local, Storage
+from sdcc.index.grouping import GroupCommit
 from sdcc.network.limits import WaitingBytes
 
 #: Nothing is ever there: the disk is simulated.
@@ -28,6 +29,8 @@ class Conditions:
 
     #: Servers that share the disk and the database.
     processes: int
+    #: Of the index: "sqlite" or "postgresql".
+    engine: str
     #: How often a server is started anew, at most, and how many peers come each time.
     lives: int
     peers: int
@@ -116,6 +119,9 @@ class Conditions:
             stack.enter_context(patch("sdcc.archive.reception.BATCH", self.batch))
             stack.enter_context(patch("sdcc.network.exchange.QUEUE_LIMIT", self.queue))
             stack.enter_context(patch("sdcc.service.WaitingBytes", waiting))
+            queue = partial(GroupCommit, maximum=self.maximum_group)
+            stack.enter_context(patch("sdcc.index.sqlite.GroupCommit", queue))
+            stack.enter_context(patch("sdcc.index.postgres_writer.GroupCommit", queue))
             yield
 
 
@@ -128,6 +134,7 @@ def draw(random: Random) -> Conditions:
     batch = random.choice((256, 512, 1024))
     return Conditions(
         processes=1 if random.random() < 0.75 else 2,
+        engine=random.choice(("sqlite", "postgresql")),
         lives=random.randint(1, 3),
         peers=random.randint(2, 5),
         latency=random.choice((0.001, 0.05, 0.5)),

@@ -1,7 +1,7 @@
-"""The simulated database: rows that survive every crash, as its own promise has it, and groups in doubt.
+"""The simulated database: rows that survive every crash, as its own promise has it.
 
-What two kinds of real ones do when a commit fails is here: one says so, and only a crash or the next
-transaction decides what became of it (SQLite); the other's connection breaks (PostgreSQL).
+What the SQL of both engines does with a group of objects is here in a few lines, and what becomes of a
+transaction whose COMMIT failed: nobody knows before a crash, or the next transaction, decides.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
+from sdcc.index.doubts import Doubt
+from sdcc.index.rows import registrations
 from sdcc.interfaces import Registered, StoredObject
+
+
+class GivenUp(Exception):
+    """A file that was replaced, or settled as not registered, cannot be registered again."""
 
 
 class Database:
@@ -22,51 +28,68 @@ class Database:
         self._committed = committed
         #: By SOP Instance UID.
         self.rows: dict[str, StoredObject] = {}
-        #: By path, for all objects that ever were registered; of the ones given up None.
-        self._known: dict[str, Registered | None] = {}
+        #: Paths that no row names any more: the path that took the place, or None where it was never named.
+        self._gone: dict[str, str | None] = {}
         #: Groups of which nobody can say whether they are durable.
         self._undecided: list[Sequence[StoredObject]] = []
 
+    def answers(self, group: Sequence[StoredObject]) -> list[Registered]:
+        """How each of a group is answered if it is committed now, or was with the last transaction."""
+        before = {}
+        for stored in group:
+            uid = stored.instance.sop_instance_uid
+            if uid in self.rows:
+                before[uid] = self._replaced_by(stored.file.path) or self.rows[uid].file.path
+        return registrations(group, before)
+
     def commit(self, group: Sequence[StoredObject]) -> list[Registered]:
-        """Commit a group; what is registered already gives the same answer again."""
+        """Commit a group; one that is registered already gives the same answers again.
+
+        :raises GivenUp: nothing is committed.
+        """
         self._undecided.clear()  # what lay unsynced is overwritten
-        return [self._register(stored) for stored in group]
+        last = {stored.instance.sop_instance_uid: stored for stored in group}
+        if any(stored.file.path in self._gone for stored in last.values()):
+            raise GivenUp
+        answers = self.answers(group)
+        for uid, stored in last.items():
+            held = self.rows.get(uid)
+            if held is None or held.file.path != stored.file.path:
+                if held is not None:
+                    self._gone[held.file.path] = stored.file.path
+                self.rows[uid] = stored
+                self._committed(stored)
+        return answers
 
     def fail_to_commit(self, group: Sequence[StoredObject]) -> None:
         """It may be durable all the same."""
         self._undecided.append(group)
 
     def decide(self) -> None:
-        """A crash, or someone who looks, decides what is durable of the failed groups."""
+        """A crash, or someone who looks, decides what is durable of the groups that failed."""
         undecided, self._undecided = self._undecided, []
         for group in undecided:
             if self._random.random() < 0.5:
-                for stored in group:
-                    self._register(stored)
+                self.commit(group)
 
-    def settle(self, stored: StoredObject) -> Registered | None:
-        """Whether an object was registered; if not, it never will be."""
+    def settle(self, doubt: Doubt) -> Registered | None:
+        """What became of an object; if it is not registered, it never will be."""
         self.decide()
-        return self._known.setdefault(stored.file.path, None)
+        held = self.rows.get(doubt.sop_instance_uid)
+        if held is not None and held.file.path == doubt.path:
+            return Registered(self._replaced_by(doubt.path))
+        if self._gone.setdefault(doubt.path, None) is None:
+            return None
+        return Registered(self._replaced_by(doubt.path))
 
-    def restore(self, stored: StoredObject) -> bool:
+    def restore(self, stored: StoredObject) -> Registered | None:
         """Register what was found on disk, unless as much is known."""
         held = self.rows.get(stored.instance.sop_instance_uid)
         if held is not None and held.file.received_at >= stored.file.received_at:
-            return False
-        if stored.file.path in self._known:
-            return False
-        self.commit([stored])
-        return True
+            return None
+        if stored.file.path in self._gone:
+            return None
+        return self.commit([stored])[0]
 
-    def _register(self, stored: StoredObject) -> Registered:
-        path = stored.file.path
-        if path in self._known:
-            known = self._known[path]
-            assert known is not None, "an object is registered that was given up"
-            return known
-        before = self.rows.get(stored.instance.sop_instance_uid)
-        self.rows[stored.instance.sop_instance_uid] = stored
-        registered = self._known[path] = Registered(before.file.path if before else None)
-        self._committed(stored)
-        return registered
+    def _replaced_by(self, path: str) -> str | None:
+        return next((before for before, successor in self._gone.items() if successor == path), None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from sdcc.config import Configuration
+from sdcc.interfaces import RunInThread
 from sdcc.service import SDCC, World
 
 from .conditions import FIRST_PORT, Conditions
@@ -15,11 +16,13 @@ from .database import Database
 from .disk import Disk
 from .doom import Crash, Doom
 from .filesystem import FileSystem
-from .index import Index
 from .network import Network
+from .postgresql import Journals, PostgreSQL
 from .reactor import Reactor
 from .schedule import Schedule
+from .sqlite import SQLite
 from .transport import Transport
+from .troubles import FAST, Troubles
 from .wall_clock import WallClock
 from .workers import Workers
 
@@ -42,6 +45,7 @@ class Surroundings(Protocol):
     network: Network
     disk: Disk
     database: Database
+    journals: Journals
     clock: WallClock
     promises: Watched
     doom: Doom
@@ -58,6 +62,7 @@ class Process:
         self._around = around
         self.number = number
         self.is_dead = False
+        self.has_left = False
         self._is_meeting = False
         self._stop: Deferred[None] | None = None
         conditions, schedule = around.conditions, around.schedule
@@ -69,9 +74,17 @@ class Process:
             faults=conditions.disk_faults,
             now=around.clock.seconds,
         )
+        self.troubles = Troubles(
+            around.database,
+            schedule,
+            self.reactor,
+            chance=conditions.index_faults,
+            time=conditions.commit_time,
+            committing=lambda: around.doom.tick("commit", self),
+            excuse=around.promises.excuse,
+        )
         self.workers: list[Workers] = []
         self.transports: dict[Transport, None] = {}
-        self.index: Index
         self.service = SDCC(
             conditions.configuration(number),
             self.reactor,  # type: ignore[arg-type]
@@ -99,7 +112,7 @@ class Process:
         :param may_fail: whether its disk and its database may fail, and be slow.
         :raises CannotStart: it needs help.
         """
-        self.filesystem.is_faulty = self.index.is_faulty = may_fail
+        self.filesystem.is_faulty = self.troubles.is_faulty = may_fail
         self.service.startService()
 
     def stop(self) -> None:
@@ -162,20 +175,45 @@ class Process:
     # --- what the server is made with ---
 
     def _threads(self, reactor: Any, name: str, size: int) -> Workers:
+        conditions = self._around.conditions
+        time = conditions.commit_time if name == "index" else conditions.job_time
         workers = Workers(
-            self._around.schedule, self.reactor, name, size, delay=self._around.conditions.job_time
+            self._around.schedule,
+            self.reactor,
+            name,
+            size,
+            delay=lambda: time if self.troubles.is_faulty else FAST,
         )
         self.workers.append(workers)
         return workers
 
-    def _index_of(self, configuration: Configuration, reactor: Any, **given: Callable[..., Any]) -> Index:
-        around = self._around
-        self.index = Index(
-            around.database,
-            around.schedule,
-            self.reactor,
-            around.conditions,
-            committing=lambda: around.doom.tick("commit", self),
-            excuse=around.promises.excuse,
-        )
+    def _index_of(
+        self,
+        configuration: Configuration,
+        reactor: Any,
+        *,
+        run_in_thread: RunInThread,
+        read_in_thread: RunInThread,
+        lookup_in_thread: RunInThread,
+        remove: Callable[[str], Awaitable[None]],
+    ) -> SQLite | PostgreSQL:
+        timeout = configuration.index.timeout
+        if self._around.conditions.engine == "sqlite":
+            self.index: SQLite | PostgreSQL = SQLite(
+                self.troubles,
+                run_in_thread=run_in_thread,
+                read_in_thread=read_in_thread,
+                clock=self.reactor,
+                timeout=timeout,
+            )
+        else:
+            self.index = PostgreSQL(
+                self.troubles,
+                self._around.journals,
+                run_in_thread=run_in_thread,
+                lookup_in_thread=lookup_in_thread,
+                remove=remove,
+                reactor=self.reactor,
+                timeout=timeout,
+            )
         return self.index

@@ -21,9 +21,10 @@ from .conditions import ROOT, Conditions
 from .database import Database
 from .disk import Disk
 from .history import History
-from .index import Mishap
+from .postgresql import Journals
 from .process import Process
 from .transport import Transport
+from .troubles import Mishap
 
 #: A Presentation Data Value is no shorter than its header.
 SHORTEST_VALUE = 6
@@ -41,6 +42,7 @@ class Scene(Protocol):
     conditions: Conditions
     disk: Disk
     database: Database
+    journals: Journals
     history: History
 
 
@@ -196,8 +198,10 @@ class Promises:
                 raise Broken(f"{path} is not whole")
 
     def _orphans(self) -> set[str]:
-        named = {f"{ROOT}/{stored.file.path}" for stored in self._scene.database.rows.values()}
-        return self._scene.disk.files(f"{ROOT}/{OBJECTS}").keys() - named
+        """Files that no row names, nor a doubt that the next process settles."""
+        paths = [stored.file.path for stored in self._scene.database.rows.values()]
+        paths += [doubt.path for doubts in self._scene.journals.of.values() for doubt in doubts]
+        return self._scene.disk.files(f"{ROOT}/{OBJECTS}").keys() - {f"{ROOT}/{path}" for path in paths}
 
     def _found(self, check: Callable[[], None]) -> None:
         try:

@@ -21,6 +21,8 @@ class Life(Protocol):
     """What a reactor asks of its process."""
 
     is_dead: bool
+    #: It has stopped using its index, in order.
+    has_left: bool
 
     def connected(self, transport: Any) -> None: ...
 

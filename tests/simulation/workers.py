@@ -26,7 +26,9 @@ class Workers:
     :param delay: the most that a job, or its result, waits for its turn.
     """
 
-    def __init__(self, schedule: Schedule, reactor: Reactor, name: str, size: int, *, delay: float) -> None:
+    def __init__(
+        self, schedule: Schedule, reactor: Reactor, name: str, size: int, *, delay: Callable[[], float]
+    ) -> None:
         self._schedule = schedule
         self._reactor = reactor
         self._name = name
@@ -94,4 +96,4 @@ class Workers:
         done.callback(result)
 
     def _some_time(self) -> float:
-        return self._schedule.random.uniform(0, self._delay)
+        return self._schedule.random.uniform(0, self._delay())

@@ -23,6 +23,7 @@ from .disk import Disk
 from .doom import Crash, Doom
 from .history import History
 from .network import Network
+from .postgresql import Journals, without_sql
 from .process import Process
 from .promises import Broken, Promises
 from .schedule import Event, Schedule, Trace
@@ -56,6 +57,7 @@ class World:
         self.history = History(self.schedule, self._acknowledged)
         self.promises = Promises(self)
         self.database = Database(random, self.promises.committed)
+        self.journals = Journals()
         self.processes = [Process(self, number) for number in range(self.conditions.processes)]
         self.crowd = peers.Crowd(
             self.schedule,
@@ -242,7 +244,7 @@ def run(seed: int, trace: Trace | None = None) -> Trace:
     gc.disable()  # or coroutines of dead processes would end when it pleases the collector
     world.promises.listen()
     try:
-        with world.conditions.sizes():
+        with world.conditions.sizes(), without_sql():
             world.run()
     finally:
         world.promises.stop_listening()
