@@ -156,9 +156,10 @@ class Writer:
 
     async def _connect(self) -> None:
         try:
-            session = await self._open(self._lose)  # which may hang, and which no stop waits for
+            session = await self._open(self._lose)
             with closing_on_error(session):
-                await self._waited_for(self._set_up(session))
+                await postgres_schema.prepare(session)
+                await self._settle(session)
         except Exception as error:  # The boundary: whatever it is, it is tried again.
             if not isinstance(error, FAULTS):
                 self._log.failure("Index: a fault of the program")
@@ -168,10 +169,6 @@ class Writer:
         self._session, self._absence = session, None
         self._log.info("Index: PostgreSQL is there")
         self._queue.release()
-
-    async def _set_up(self, session: Session) -> None:
-        await postgres_schema.prepare(session)
-        await self._settle(session)
 
     def _lose(self, error: Exception) -> None:
         """The session is gone, or of no use."""
@@ -209,15 +206,6 @@ class Writer:
         self._tasks.add(pending)
         pending.addErrback(self._log_fault)
         pending.addBoth(lambda _: self._tasks.discard(pending))
-
-    async def _waited_for(self, task: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Do what :meth:`stop` waits for."""
-        pending = Deferred.fromCoroutine(task)
-        self._tasks.add(pending)
-        try:
-            await pending
-        finally:
-            self._tasks.discard(pending)
 
     def _log_fault(self, failure: Failure) -> None:
         self._log.failure("Index: a fault of the program", failure)

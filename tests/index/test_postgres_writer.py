@@ -326,19 +326,6 @@ def test_stop_waits_for_no_attempt(bench: Bench, promise: Any) -> None:
     assert not bench.clock.getDelayedCalls()
 
 
-def test_stop_waits_for_what_an_attempt_does_in_a_thread(
-    bench: Bench, promise: Any, pending: object, engine_thread: Any
-) -> None:
-    """Nothing may take over the doubts of the dead when the threads are gone."""
-    bench.journal._run_in_thread = thread = engine_thread()
-    thread.held = True
-    bench.writer.start()
-    stopped = promise(bench.writer.stop(lambda: None))
-    assert stopped.outcome is pending
-    thread.release()
-    assert stopped.outcome is None
-
-
 def test_stop_leaves_doubts_and_timers_to_nobody(bench: Bench, promise: Any) -> None:
     in_doubt(bench, REFUSED)
     assert promise(bench.writer.stop(lambda: None)).outcome is None

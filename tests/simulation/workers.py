@@ -37,14 +37,15 @@ class Workers:
         self._waiting: deque[Job] = deque()
         #: Jobs under way, in the order in which their threads took them.
         self._begun: dict[Event, Job] = {}
-        #: Those and the ones that run; and results on their way back.
+        #: Those and the ones that run.
         self._busy = 0
-        self._returning = 0
+        #: Results on their way back, which come in the order in which the jobs ended.
+        self._results: deque[tuple[Deferred[Any], Any]] = deque()
         self._is_started = False
 
     @property
     def is_idle(self) -> bool:
-        return not (self._busy or self._waiting or self._returning)
+        return not (self._busy or self._waiting or self._results)
 
     def start(self) -> None:
         self._is_started = True
@@ -86,13 +87,13 @@ class Workers:
         except Exception:
             result = Failure()
         self._busy -= 1
-        self._returning += 1
-        self._reactor.later(self._some_time(), self._return, done, result)
+        self._results.append((done, result))
+        self._reactor.later(self._some_time(), self._return)
         del job, arguments  # as Twisted's threads do
         self._begin()
 
-    def _return(self, done: Deferred[Any], result: Any) -> None:
-        self._returning -= 1
+    def _return(self) -> None:
+        done, result = self._results.popleft()
         done.callback(result)
 
     def _some_time(self) -> float:
