@@ -41,8 +41,8 @@ class Conditions:
     job_time: float
     commit_time: float
     threads: int
-    #: How likely another job runs in the middle of one, at each of its calls.
-    meetings: float
+    #: How likely a job may be held up in its middle, while others go on.
+    holds: float
     #: How likely a call fails.
     disk_faults: float
     index_faults: float
@@ -135,14 +135,14 @@ def draw(random: Random) -> Conditions:
     return Conditions(
         processes=1 if random.random() < 0.75 else 2,
         engine=random.choice(("sqlite", "postgresql")),
-        lives=random.randint(1, 3),
-        peers=random.randint(2, 5),
+        lives=random.randint(1, 4),
+        peers=random.randint(2, 6),
         latency=random.choice((0.001, 0.05, 0.5)),
         piece=random.choice((64, 600, 4096)),
         job_time=random.choice((0.001, 0.02, 1.0, 4.0)),
         commit_time=random.choice((0.001, 0.02, 1.0, 4.0, 12.0)),
         threads=random.randint(1, 4),
-        meetings=sometimes(0.2, 0.5),
+        holds=sometimes(0.5, 0.5),
         disk_faults=sometimes(random.choice((0.005, 0.05))),
         index_faults=sometimes(random.choice((0.05, 0.3))),
         fills=bool(sometimes(1, 0.15)),

@@ -20,7 +20,7 @@ class Crash(BaseException):
 
 #: What is counted, and up to what: every event; every call of the disk, before which or after which it
 #: may end; every transaction; every Success that has reached its peer.
-KINDS = {"event": 400, "call": 60, "commit": 8, "acknowledgement": 8}
+KINDS = {"event": 200, "call": 40, "commit": 3, "acknowledgement": 2}
 
 
 @dataclass(slots=True)

@@ -24,6 +24,8 @@ from .schedule import Schedule
 SHARED = 3
 #: What a store may be answered with, besides Success.
 REFUSALS = (0xA700, 0xA900, 0xC000, 0x0110)
+#: How often a peer tries.
+ATTEMPTS = 3
 #: How long an echo takes at most on a healthy association that is used for nothing else, in seconds.
 ECHO_BOUND = 0.1
 #: What strangers say, in words of no protocol of ours.
@@ -283,15 +285,19 @@ KINDS: dict[Kind, int] = {
 
 
 async def live(crowd: Crowd, kind: Kind) -> None:
-    """A peer comes, does as its kind, and is gone."""
-    peer = Peer(crowd, is_healthy=kind in (echoes, stores_one))
-    await peer.pause(4.0)
-    crowd.schedule.note(peer, kind.__name__)
-    try:
-        await kind(peer)
-    except Gone:
-        crowd.schedule.note(peer, "is cut off")
-    peer.requestor.close()
+    """A peer comes, does as its kind, and is gone. Where it is cut off, it tries again."""
+    for _ in range(ATTEMPTS):
+        peer = Peer(crowd, is_healthy=kind in (echoes, stores_one))
+        await peer.pause(4.0)
+        crowd.schedule.note(peer, kind.__name__)
+        try:
+            await kind(peer)
+        except Gone:
+            crowd.schedule.note(peer, "is cut off")
+            peer.requestor.close()
+        else:
+            peer.requestor.close()
+            return
 
 
 def some_kind(random: Random) -> Kind:

@@ -7,14 +7,15 @@ mistakes that such a server is made with: each passes a test that looks only at 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 
 from sdcc.archive.directories import Directories
+from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.incoming import Incoming
 from sdcc.archive.partial import PartialFile
 from sdcc.archive.reception import Reception
@@ -59,28 +60,34 @@ def _trust_what_is_there(self: Directories, file: str, path: str, directory: str
     return unsynced
 
 
-@contextmanager
-def _rename_before_sync() -> Iterator[None]:
-    """The file is synced all the same, when it has its name."""
-    sync, sync_directories, close = FileSystem.sync, Directories.sync, FileSystem.close
-    renamed: list[int] = []
+class _Late:
+    """A file system that neither syncs nor closes a file when it is told to."""
 
-    def finish(self: PartialFile, block: Any, received_at: datetime.datetime) -> StoredObject:
-        with (
-            patch.object(FileSystem, "sync", lambda self, file: renamed.append(file)),
-            patch.object(FileSystem, "close", lambda self, file: None),
-            patch.object(Directories, "sync", sync_late),
-        ):
-            return _finish(self, block, received_at)
+    def __init__(self, real: IFileSystem) -> None:
+        self._real = real
+        self.file: int | None = None
 
-    def sync_late(self: Directories, directories: list[str]) -> None:
-        sync_directories(self, directories)
-        file = renamed.pop()
-        sync(self._fs, file)
-        close(self._fs, file)
+    def sync(self, file: int) -> None:
+        self.file = file
 
-    with patch.object(PartialFile, "finish", finish):
-        yield
+    def close(self, file: int) -> None:
+        if file != self.file:
+            self._real.close(file)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def _sync_after_the_rename(self: PartialFile, block: Any, received_at: datetime.datetime) -> StoredObject:
+    real, late = self._fs, _Late(self._fs)
+    self._fs = late
+    try:
+        return _finish(self, block, received_at)
+    finally:
+        self._fs = real
+        if late.file is not None:
+            real.sync(late.file)
+            real.close(late.file)
 
 
 def _remove_the_living_too(self: Incoming) -> None:
@@ -167,7 +174,7 @@ FAULTS: dict[str, Plant] = {
     "files are not synced": never(FileSystem, "sync"),
     "a new directory's entry is not synced": instead(Directories, "sync", _sync_the_last_alone),
     "a directory is trusted as soon as it is there": instead(Directories, "_rename", _trust_what_is_there),
-    "a file has its name before it is synced": _rename_before_sync,
+    "a file has its name before it is synced": instead(PartialFile, "finish", _sync_after_the_rename),
     "Success before the commit": instead(StorageProvider, "_keep", _answer_before_commit),
     "the replaced file is removed before the switch": instead(
         StorageProvider, "_keep", _remove_before_the_switch

@@ -30,6 +30,13 @@ from .workers import Workers
 class Watched(Protocol):
     """What is told of a process."""
 
+    def _hold_up(self) -> None:
+        """Perhaps this call takes long; but not with a lock, for which jobs would wait as only threads can."""
+        for workers in self.workers:
+            workers.hold_up()
+        if self.is_dead:
+            raise Crash(self)
+
     def about_to_remove(self, path: str) -> None: ...
 
     def was_given(self, process: Process, transport: Transport, size: int) -> None: ...
@@ -63,7 +70,6 @@ class Process:
         self.number = number
         self.is_dead = False
         self.has_left = False
-        self._is_meeting = False
         self._stop: Deferred[None] | None = None
         conditions, schedule = around.conditions, around.schedule
         self.reactor = Reactor(schedule, self, around.network.ports)
@@ -131,6 +137,8 @@ class Process:
         :param how: its connections end; None: their peers are told nothing.
         """
         self.is_dead = True
+        for workers in self.workers:
+            workers.die()
         self.filesystem.die()
         for port in self.reactor.listening:
             port.close()
@@ -148,8 +156,15 @@ class Process:
         except Crash:
             self.is_dead = True
             raise
-        if call not in ("lock", "close"):
-            self._meet()
+        if call not in ("lock", "close") and not self.filesystem.is_locked:
+            self._hold_up()
+
+    def _hold_up(self) -> None:
+        """Perhaps this call takes long; but not with a lock, for which jobs would wait as only threads can."""
+        for workers in self.workers:
+            workers.hold_up()
+        if self.is_dead:
+            raise Crash(self)
 
     def about_to_remove(self, path: str) -> None:
         self._around.promises.about_to_remove(path)
@@ -163,15 +178,6 @@ class Process:
     def was_given(self, transport: Transport, size: int) -> None:
         self._around.promises.was_given(self, transport, size)
 
-    def _meet(self) -> None:
-        """Let another job do its work before this call, unless a lock stands for threads that would wait."""
-        random, chance = self._around.schedule.random, self._around.conditions.meetings
-        if not chance or self._is_meeting or random.random() >= chance or self.filesystem.is_locked:
-            return
-        self._is_meeting = True
-        random.choice(self.workers).meet()
-        self._is_meeting = False
-
     # --- what the server is made with ---
 
     def _threads(self, reactor: Any, name: str, size: int) -> Workers:
@@ -183,6 +189,7 @@ class Process:
             name,
             size,
             delay=lambda: time if self.troubles.is_faulty else FAST,
+            holds=conditions.holds,
         )
         self.workers.append(workers)
         return workers

@@ -45,6 +45,8 @@ class Troubles:
         """What becomes of this transaction; None: it succeeds."""
         random = self.schedule.random
         fault = random.choice(FAULTS) if self.is_faulty and random.random() < self.chance else None
+        if not group and fault is not None:
+            fault = "lost before"
         names = [stored.file.path.rpartition("/")[2] for stored in group]
         self.schedule.note("transaction of", *names, fault or "")
         if fault == "mishap before":

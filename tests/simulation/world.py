@@ -84,6 +84,11 @@ class World:
             self._live(Doom.draw(self.random) if self.random.random() < 0.8 else Doom.none())
         self._live_well()
 
+    def end(self) -> None:
+        """Leave nothing half done."""
+        for process in self.processes:
+            process.die(None)
+
     def _live(self, end: Doom) -> None:
         self.doom = end
         self._trouble()
@@ -247,6 +252,7 @@ def run(seed: int, trace: Trace | None = None) -> Trace:
         with world.conditions.sizes(), without_sql():
             world.run()
     finally:
+        world.end()
         world.promises.stop_listening()
         gc.enable()
     return world.schedule.trace
