@@ -131,18 +131,18 @@ def draw(random: Random) -> Conditions:
     def sometimes(value: float, chance: float = 0.3) -> float:
         return value if random.random() < chance else 0.0
 
-    batch = random.choice((256, 512, 1024))
+    batch = random.choice((128, 256, 512))
     return Conditions(
         processes=1 if random.random() < 0.75 else 2,
         engine=random.choice(("sqlite", "postgresql")),
         lives=random.randint(1, 4),
         peers=random.randint(2, 6),
         latency=random.choice((0.001, 0.05, 0.5)),
-        piece=random.choice((64, 600, 4096)),
-        job_time=random.choice((0.001, 0.02, 1.0, 4.0)),
-        commit_time=random.choice((0.001, 0.02, 1.0, 4.0, 12.0)),
+        piece=random.choice((100, 1000, 8192)),
+        job_time=random.choice((0.001, 0.001, 0.02, 1.0, 4.0)),
+        commit_time=random.choice((0.001, 0.001, 0.02, 0.02, 1.0, 4.0, 12.0)),
         threads=random.randint(1, 4),
-        holds=sometimes(0.5, 0.5),
+        holds=sometimes(0.3, 0.4),
         disk_faults=sometimes(random.choice((0.005, 0.05))),
         index_faults=sometimes(random.choice((0.05, 0.3))),
         fills=bool(sometimes(1, 0.15)),
@@ -155,7 +155,7 @@ def draw(random: Random) -> Conditions:
         queue=batch,
         pipe=random.choice((128, 1024)),
         send_buffer=random.choice((128, 1024)),
-        maximum_pdu_length=random.choice((128, 1024, 4096)),
+        maximum_pdu_length=random.choice((256, 1024, 4096)),
         maximum_group=random.choice((1, 2, 128)),
         index_timeout=random.choice((2.0, 10.0)),
         maximum_associations=random.choice((2, 100, 100)),

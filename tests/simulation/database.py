@@ -39,7 +39,7 @@ class Database:
         for stored in group:
             uid = stored.instance.sop_instance_uid
             if uid in self.rows:
-                before[uid] = self._replaced_by(stored.file.path) or self.rows[uid].file.path
+                before[uid] = self.replaced_by(stored.file.path) or self.rows[uid].file.path
         return registrations(group, before)
 
     def commit(self, group: Sequence[StoredObject]) -> list[Registered]:
@@ -77,10 +77,10 @@ class Database:
         self.decide()
         held = self.rows.get(doubt.sop_instance_uid)
         if held is not None and held.file.path == doubt.path:
-            return Registered(self._replaced_by(doubt.path))
+            return Registered(self.replaced_by(doubt.path))
         if self._gone.setdefault(doubt.path, None) is None:
             return None
-        return Registered(self._replaced_by(doubt.path))
+        return Registered(self.replaced_by(doubt.path))
 
     def restore(self, stored: StoredObject) -> Registered | None:
         """Register what was found on disk, unless as much is known."""
@@ -91,5 +91,6 @@ class Database:
             return None
         return self.commit([stored])[0]
 
-    def _replaced_by(self, path: str) -> str | None:
+    def replaced_by(self, path: str) -> str | None:
+        """The path whose place this one took."""
         return next((before for before, successor in self._gone.items() if successor == path), None)

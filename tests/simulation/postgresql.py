@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -132,6 +133,9 @@ class Journals:
 
     def __init__(self) -> None:
         self.of: dict[Life, list[Doubt]] = {}
+
+    def doubts(self) -> Iterator[Doubt]:
+        return itertools.chain.from_iterable(self.of.values())
 
 
 class JournalFiles:

@@ -89,7 +89,7 @@ class Promises:
     def after_crash(self) -> None:
         """What was acknowledged is there, and nothing that is half, before anybody mends anything."""
         self._check_objects()
-        self._excused |= self._orphans()
+        self._excused |= self._unnamed()
 
     def after_start(self, processes: Iterable[Process]) -> None:
         """What dead processes left in `incoming` is gone."""
@@ -99,24 +99,25 @@ class Promises:
             if lock is None or lock.locked_by is None:
                 raise Broken(f"{INCOMING}/{name} of a dead process is still there")
         living = [process for process in processes if not process.is_dead]
-        if len(folders) != len(living):
+        if len(folders) != len(living) and not self._scene.conditions.tidies:
             raise Broken(f"{len(living)} processes live, and {INCOMING} holds {folders}")
 
-    def after_rest(self, process: Process) -> None:
-        """When all peers have been gone for long, nothing of them is left."""
+    def after_rest(self, process: Process, *, is_well: bool = True) -> None:
+        """When all peers have been gone for long, nothing of them is left, and nothing is in doubt."""
         server = process.service._server
         left = {
             "associations": server._limits.total,
             "bytes waiting": server._surroundings.waiting.total,
             "connections": len(process.transports),
             "receptions": len(process.service._objects._receptions),
+            "doubts": sum(1 for _ in self._scene.journals.doubts()) if is_well else 0,
         }
         if any(left.values()):
             raise Broken(f"nobody is there, and {process} still has {left}")
 
     def after_stop(self, process: Process) -> None:
         """A process that stopped in order has let go of everything."""
-        self.after_rest(process)
+        self.after_rest(process, is_well=False)
         left = {
             "timers": len(process.reactor.calls),
             "jobs": sum(not workers.is_idle for workers in process.workers),
@@ -197,11 +198,18 @@ class Promises:
             if not has_head or not any(file.data.endswith(version.data_set) for version in versions):
                 raise Broken(f"{path} is not whole")
 
+    def _unnamed(self) -> set[str]:
+        """Files that no row names."""
+        named = {f"{ROOT}/{stored.file.path}" for stored in self._scene.database.rows.values()}
+        return self._scene.disk.files(f"{ROOT}/{OBJECTS}").keys() - named
+
     def _orphans(self) -> set[str]:
-        """Files that no row names, nor a doubt that the next process settles."""
-        paths = [stored.file.path for stored in self._scene.database.rows.values()]
-        paths += [doubt.path for doubts in self._scene.journals.of.values() for doubt in doubts]
-        return self._scene.disk.files(f"{ROOT}/{OBJECTS}").keys() - {f"{ROOT}/{path}" for path in paths}
+        """Those of them that are in doubt no more."""
+        in_doubt: set[str] = set()
+        for doubt in self._scene.journals.doubts():
+            before = self._scene.database.replaced_by(doubt.path)
+            in_doubt |= {f"{ROOT}/{path}" for path in (doubt.path, before)}
+        return self._unnamed() - in_doubt
 
     def _found(self, check: Callable[[], None]) -> None:
         try:

@@ -47,8 +47,8 @@ class Troubles:
         fault = random.choice(FAULTS) if self.is_faulty and random.random() < self.chance else None
         if not group and fault is not None:
             fault = "lost before"
-        names = [stored.file.path.rpartition("/")[2] for stored in group]
-        self.schedule.note("transaction of", *names, fault or "")
+        names = [name(stored.file.path) for stored in group]
+        self.schedule.note(self.reactor.life, "begins to commit", *names, fault or "")
         if fault == "mishap before":
             self.excuse(*(stored.file.path for stored in group))
             raise Mishap
@@ -59,6 +59,8 @@ class Troubles:
 
     def commit(self, group: Sequence[StoredObject]) -> list[Registered]:
         answers = self.database.commit(group)
+        for stored, answer in zip(group, answers, strict=True):
+            self.schedule.note(name(stored.file.path), "is committed, in the place of", name(answer.replaced))
         self.reactor.later(0, self.committing)
         return answers
 
@@ -69,3 +71,8 @@ class Troubles:
         done: Deferred[None] = Deferred()
         self.reactor.later(self.some_time(), done.callback, None)
         return done
+
+
+def name(path: str | None) -> str:
+    """A file's, for the trace."""
+    return path.rpartition("/")[2] if path else "none"
