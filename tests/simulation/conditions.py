@@ -142,7 +142,7 @@ def draw(random: Random) -> Conditions:
         job_time=random.choice((0.001, 0.001, 0.02, 1.0, 4.0)),
         commit_time=random.choice((0.001, 0.001, 0.02, 0.02, 1.0, 4.0, 12.0)),
         threads=random.randint(1, 4),
-        holds=sometimes(0.3, 0.4),
+        holds=sometimes(0.7, 0.4),
         disk_faults=sometimes(random.choice((0.005, 0.05))),
         index_faults=sometimes(random.choice((0.05, 0.3))),
         fills=bool(sometimes(1, 0.15)),

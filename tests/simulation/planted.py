@@ -16,7 +16,6 @@ from twisted.internet.defer import Deferred
 
 from sdcc.archive.directories import Directories
 from sdcc.archive.filesystem import IFileSystem
-from sdcc.archive.incoming import Incoming
 from sdcc.archive.partial import PartialFile
 from sdcc.archive.reception import Reception
 from sdcc.index.grouping import GroupCommit, _Entry
@@ -48,6 +47,7 @@ def never(owner: type, name: str) -> Plant:
 _sync_directories = Directories.sync
 _rename = Directories._rename
 _finish = PartialFile.finish
+_lock = FileSystem.lock
 
 
 def _sync_the_last_alone(self: Directories, directories: list[str]) -> None:
@@ -90,9 +90,12 @@ def _sync_after_the_rename(self: PartialFile, block: Any, received_at: datetime.
             real.close(late.file)
 
 
-def _remove_the_living_too(self: Incoming) -> None:
-    for name in self._fs.entries(self._directory):
-        self._remove(f"{self._directory}/{name}")
+def _lock_of_nobody(self: FileSystem, path: str, *, wait: bool) -> int | None:
+    """Whoever asks for a lock gets it."""
+    found = self._disk.find(path)
+    if found is not None:
+        found.locked_by = None
+    return _lock(self, path, wait=wait)
 
 
 # --- the order of things -------------------------------------------------------------------
@@ -173,7 +176,6 @@ FAULTS: dict[str, Plant] = {
     "directories are not synced": never(FileSystem, "sync_directory"),
     "files are not synced": never(FileSystem, "sync"),
     "a new directory's entry is not synced": instead(Directories, "sync", _sync_the_last_alone),
-    "a directory is trusted as soon as it is there": instead(Directories, "_rename", _trust_what_is_there),
     "a file has its name before it is synced": instead(PartialFile, "finish", _sync_after_the_rename),
     "Success before the commit": instead(StorageProvider, "_keep", _answer_before_commit),
     "the replaced file is removed before the switch": instead(
@@ -182,10 +184,8 @@ FAULTS: dict[str, Plant] = {
     "the replaced file is never removed": instead(StorageProvider, "_keep", _leave_the_replaced),
     "an unknown outcome is taken for a refusal": instead(StorageProvider, "_keep", _take_doubt_for_refusal),
     "a commit under way is refused for certain": instead(GroupCommit, "_expire", _refuse_what_is_under_way),
-    "what was answered is committed again": instead(GroupCommit, "_put_back", _put_back_all),
-    "a stop does not wait for removals": never(StorageProvider, "settle"),
-    "incoming of a living process is removed": instead(Incoming, "_remove_dead", _remove_the_living_too),
-    "incoming of dead processes is kept": never(Incoming, "_remove_dead"),
+    "incoming of a living process is removed": instead(FileSystem, "lock", _lock_of_nobody),
+    "incoming of dead processes is kept": never(FileSystem, "remove_directory"),
     "an abandoned object is kept": instead(Reception, "abandon", _keep_what_was_abandoned),
     "a buffer without limit": never(Flow, "hold"),
     "the queue has no limit": instead(Flow, "hold", _hold_answers_alone),
@@ -195,4 +195,11 @@ FAULTS: dict[str, Plant] = {
     "ARTIM does not run": never(Connection, "_take_effect"),
     "silent peers are kept": never(AcceptorProtocol, "_idle"),
     "an echo waits for the disk": instead(Exchange, "_perform", _echo_after_the_disk),
+}
+
+#: What takes some thousand seeds to find, since several things must happen in one moment.
+RARE: dict[str, Plant] = {
+    "a directory is trusted as soon as it is there": instead(Directories, "_rename", _trust_what_is_there),
+    "what was answered is committed again": instead(GroupCommit, "_put_back", _put_back_all),
+    "a stop does not wait for removals": never(StorageProvider, "settle"),
 }

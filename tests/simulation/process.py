@@ -24,18 +24,11 @@ from .sqlite import SQLite
 from .transport import Transport
 from .troubles import FAST, Troubles
 from .wall_clock import WallClock
-from .workers import Workers
+from .workers import HOLD, HOLD_AT_SYNC, Workers
 
 
 class Watched(Protocol):
     """What is told of a process."""
-
-    def _hold_up(self) -> None:
-        """Perhaps this call takes long; but not with a lock, for which jobs would wait as only threads can."""
-        for workers in self.workers:
-            workers.hold_up()
-        if self.is_dead:
-            raise Crash(self)
 
     def about_to_remove(self, path: str) -> None: ...
 
@@ -157,12 +150,12 @@ class Process:
             self.is_dead = True
             raise
         if call not in ("lock", "close") and not self.filesystem.is_locked:
-            self._hold_up()
+            self._hold_up(HOLD_AT_SYNC if call in ("sync", "fsync") else HOLD)
 
-    def _hold_up(self) -> None:
+    def _hold_up(self, chance: float) -> None:
         """Perhaps this call takes long; but not with a lock, for which jobs would wait as only threads can."""
         for workers in self.workers:
-            workers.hold_up()
+            workers.hold_up(chance)
         if self.is_dead:
             raise Crash(self)
 

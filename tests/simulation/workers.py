@@ -21,8 +21,9 @@ from .schedule import Schedule
 T = TypeVar("T")
 Job = tuple[Deferred[Any], Callable[..., Any], tuple[object, ...]]
 
-#: How likely a job that may be held up is, at each of its calls.
-HOLD = 0.2
+#: How likely a job that may be held up is, at a call that waits for the disk and at any other.
+HOLD_AT_SYNC = 0.4
+HOLD = 0.05
 #: For how long at most, in seconds: a disk may be slow.
 LONGEST_HOLD = 5.0
 
@@ -81,9 +82,9 @@ class Workers:
 
     # --- for the simulation ---
 
-    def hold_up(self) -> None:
+    def hold_up(self, chance: float) -> None:
         """From within a job: perhaps let others run."""
-        if self._running is not None and self._schedule.random.random() < HOLD:
+        if self._running is not None and self._schedule.random.random() < chance:
             self._running.leave_off()
 
     def die(self) -> None:
