@@ -1,29 +1,31 @@
 """The whole server in one thread, under a simulated clock, network and disk: a seed decides everything.
 
 A seed is one history: servers start on a disk in memory, peers storm them, the power fails or a process is
-killed in the middle of whatever it does, and the servers start again. All of the server is real, from the bytes
-of a PDU to the bytes of a file; only the world around it is made. What SDCC promises is checked at every
-step, on the disk as each crash left it, and when all is over. The same seed does the same again, so that a
-failure can be watched as often as it takes to understand it:
+killed in the middle of whatever it does, and the servers start again. All of the server is real, from a PDU's
+bytes to a file's, with the group commit and the doubts of both indexes; only the world around it is made: the
+disk, the network, the threads, the time, and what a database does with its SQL. What SDCC promises is checked
+at every step, on the disk as each crash left it, and when all is over. The same seed does the same again, so
+that a failure can be watched as often as it takes to understand it:
 
     python -m tests.simulation 1391 --trace
 
-Many seeds, in as many processes as wished, which the tests do with 2,000 of them:
+Many seeds, in as many processes as wished; the tests run 2,000, or as many as SDCC_SIMULATION_SEEDS says:
 
     python -m tests.simulation --seeds 0-1999 --processes 2
 
-The modules, from the bottom up: `schedule` is the clock and the order of events; `disk` and `filesystem`,
-`network` and `transport`, `reactor`, `workers` and `wall_clock` are the world; `database` and `index` are what
-registers; `process` is a server in it. `requestor` and `peers` are those who send, `history` is what they know.
-`conditions`, `doom` and `world` make a history of a seed, `promises` judges it.
+The modules, from the bottom up. The world: `schedule` is the clock and the order of events; `disk` and
+`filesystem`, `network` and `transport`, `reactor`, `workers` and `fiber`, `wall_clock`. What registers:
+`database` and its `troubles`, under the product's own indexes in `sqlite` and `postgresql`. A server in all
+of this is a `process`. Those who send are `requestor` and `peers`, and what they know is `history`. At last,
+`conditions`, `doom` and `world` make a history of a seed, and `promises` judges it.
 
-To add a promise: write a check in `promises`, which raises `Broken` with a sentence, and call it where it must
+To add a promise: write a check in `promises` that raises `Broken` with a sentence, and call it where it must
 hold. Then plant the fault that it is to see in `planted`, under the name of what is wrong, and look:
 
     python -m tests.simulation --seeds 0-199 --fault "a slot is never given back"
 
-A check that finds no planted fault checks nothing. To add something that befalls the server: a peer's bad day
-is a coroutine in `peers.KINDS`; what the world does is drawn in `conditions` and happens in its own module. Draw
+A check that finds no planted fault checks nothing. To add what may befall the server: a bad day of a peer is
+a coroutine in `peers.KINDS`; what the world does is drawn in `conditions` and happens in its own module. Draw
 it with the schedule's `random` and nothing else, let nothing depend on the order of a set, and say in the
 trace what happened. Then run some ten thousand seeds, since each change gives every seed another history.
 """
@@ -32,6 +34,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -54,9 +57,9 @@ def main() -> int:
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
     gc.collect()
     gc.freeze()  # what lives for ever need not be looked through after each seed
-    broken = tried = 0
+    broken = 0
     seeds = _range(options.seeds) if options.seed is None else [options.seed]
-    for tried, seed in enumerate(seeds, 1):
+    for seed in seeds:
         trace = Trace(print if options.trace else None)
         with {**FAULTS, **RARE}[options.fault]() if options.fault else nullcontext():
             fault = _fault_of(seed, trace)
@@ -67,7 +70,7 @@ def main() -> int:
             _tell(seed, trace, fault, options)
             if options.fault or broken == ENOUGH:
                 break
-    print(f"{broken} of {tried} seeds broken")
+    print(f"{seed - seeds[0] + 1} seeds, {broken} of them broken")
     return 1 if broken else 0
 
 
@@ -94,7 +97,7 @@ def _in_processes(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "tests.simulation"]
     shares = [
         subprocess.Popen([*command, "--seeds", f"{first}-{end - 1}"])
-        for first, end in zip(edges, edges[1:], strict=False)
+        for first, end in itertools.pairwise(edges)
         if first < end
     ]
     return max([share.wait() for share in shares])

@@ -46,8 +46,8 @@ class Conditions:
     #: How likely a call fails.
     disk_faults: float
     index_faults: float
-    #: Whether the disk fills up now and then, or fails altogether for a while; whether somebody removes a folder
-    #: of `incoming` that is in use; whether the network splits, and time jumps.
+    #: Whether the disk fills up now and then, or fails altogether for a while; whether somebody removes a
+    #: folder of `incoming` that is in use; whether the network splits, and time jumps.
     fills: bool
     breaks: bool
     tidies: bool

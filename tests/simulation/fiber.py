@@ -1,7 +1,7 @@
 """A job that can be left in its middle, and gone on with later.
 
-It has a thread, for want of another way to keep a call in Python half done; but there is one baton, and whoever
-does not hold it waits. So nothing ever runs beside anything else, and the seed still decides everything.
+It has a thread, for want of another way to keep a call in Python half done; but there is one baton, and
+whoever does not hold it waits. So nothing ever runs beside anything else, and the seed decides everything.
 """
 
 from __future__ import annotations

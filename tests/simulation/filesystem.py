@@ -1,4 +1,4 @@
-"""One process's view of the simulated disk: :class:`sdcc.archive.filesystem.IFileSystem`, with its descriptors.
+"""One process's view of the simulated disk, with its descriptors: the product's `IFileSystem`.
 
 Each call may be the process's last, and may fail. It is named in the trace.
 """

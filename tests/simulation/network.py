@@ -184,12 +184,15 @@ class Connection:
     def __init__(self, network: Network, peer: Receiver, address: IPv4Address, *, is_healthy: bool) -> None:
         self.name = f"connection {address.port}"
         self.route = Route(network, is_healthy=is_healthy)
-        self.to_peer = Stream(network.schedule, self.route, peer, lambda: self.transport.flush())
+        self.to_peer = Stream(network.schedule, self.route, peer, self._room_made)
         self.transport = Transport(
             network.schedule, address, self.to_peer, room=network.pipe, send_buffer=network.send_buffer
         )
         self.to_server = Stream(network.schedule, self.route, self.transport, lambda: None)
         self.transport.reads_from(self.to_server)
+
+    def _room_made(self) -> None:
+        self.transport.flush()
 
     def send(self, data: bytes) -> None:
         self.to_server.send(data)

@@ -1,4 +1,4 @@
-"""The product's index on PostgreSQL, with a simulated server: sessions that break, and doubts written down."""
+"""The product's index on PostgreSQL, with a simulated server: sessions that break, doubts written down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from .conditions import ROOT
 from .database import GivenUp
 from .reactor import Life
 from .reading import Reading
-from .schedule import Event
 from .troubles import Troubles
 
 #: The most that a session lives, in seconds, where the server has its troubles.

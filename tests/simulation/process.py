@@ -153,7 +153,7 @@ class Process:
             self._hold_up(HOLD_AT_SYNC if call in ("sync", "fsync") else HOLD)
 
     def _hold_up(self, chance: float) -> None:
-        """Perhaps this call takes long; but not with a lock, for which jobs would wait as only threads can."""
+        """Perhaps this call takes long; not with a lock, for which others would wait as only threads can."""
         for workers in self.workers:
             workers.hold_up(chance)
         if self.is_dead:

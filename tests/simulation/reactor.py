@@ -51,10 +51,10 @@ class DelayedCall:
         self._event.cancel()
         self._reactor.calls.pop(self, None)
 
-    def delay(self, secondsLater: float) -> None:
+    def delay(self, secondsLater: float) -> None:  # noqa: N803  # Twisted's name
         self._move(self._time + secondsLater)
 
-    def reset(self, secondsFromNow: float) -> None:
+    def reset(self, secondsFromNow: float) -> None:  # noqa: N803
         self._move(self._reactor.seconds() + secondsFromNow)
 
     def _move(self, time: float) -> None:

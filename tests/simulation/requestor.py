@@ -1,4 +1,4 @@
-"""A peer's end of one connection: PDUs sent and awaited. What is in them is made by hand, in `interop.wire`."""
+"""A peer's end of one connection: PDUs sent and awaited. What is in them is made in `interop.wire`."""
 
 from __future__ import annotations
 

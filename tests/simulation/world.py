@@ -31,7 +31,7 @@ from .wall_clock import WallClock
 
 #: More events than any seed needs: what goes on for longer goes on for ever.
 ENDLESS = 100_000
-#: How long it may take until nothing is left of peers and faults that are gone: the idle timeout, and then ARTIM's.
+#: How long it may take until nothing is left of peers and faults that are gone: the idle timeout and ARTIM's.
 RECOVERY = 60.0
 
 
