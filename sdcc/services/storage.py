@@ -56,7 +56,7 @@ class StorageProvider:
     def __init__(self, objects: IObjectStore, index: IIndex) -> None:
         self._objects = objects
         self._index = index
-        self._removals: dict[Deferred[None], None] = {}
+        self._removals: set[Deferred[None]] = set()
 
     def begin(self, request: StoreRequest, transfer_syntax_uid: str, session: Session) -> IOperation:
         if not request.has_data_set:
@@ -120,9 +120,9 @@ class StorageProvider:
     def _remove_later(self, removal: Coroutine[Deferred[None], object, None], path: str) -> None:
         """Begin to remove a file, keeping nobody waiting but :meth:`settle`."""
         pending = Deferred.fromCoroutine(removal)
-        self._removals[pending] = None
+        self._removals.add(pending)
         pending.addErrback(self._stays, path)
-        pending.addBoth(lambda _: self._removals.pop(pending))
+        pending.addBoth(lambda _: self._removals.remove(pending))
 
     def _stays(self, failure: Failure, path: str) -> None:
         self._log.failure("{path} is left where it is", failure, path=path)
