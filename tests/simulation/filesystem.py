@@ -130,11 +130,11 @@ class FileSystem:
         directory.link(name, file)
         try:
             self._begin("unlink", old)
+            before, old_name = self._disk.place(old)
+            before.unlink(old_name)
         except OSError:
             directory.unlink(name)
             raise
-        before, old_name = self._disk.place(old)
-        before.unlink(old_name)
         file.changed_at = self._now()
 
     def remove(self, path: str) -> None:

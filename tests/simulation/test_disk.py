@@ -102,6 +102,23 @@ def test_a_rename_may_leave_both_names_either_or_none() -> None:
     assert after_cuts(prepare) == {(), (a,), (b,), (a, b)}
 
 
+def test_a_rename_whose_old_name_goes_meanwhile_leaves_no_new_one() -> None:
+    disk = Disk()
+    calls = filesystem(disk)
+    write(calls, "/a", b"1", is_synced=True)
+    begin = calls._begin
+
+    def begin_and_remove(call: str, path: str) -> None:
+        begin(call, path)
+        if call == "unlink":
+            disk.root.unlink("a")
+
+    calls._begin = begin_and_remove
+    with pytest.raises(FileNotFoundError):
+        calls.rename("/a", "/b")
+    assert disk.names("/") == []
+
+
 def test_a_lock_is_held_by_one_until_it_is_closed_or_its_holder_dies() -> None:
     disk = Disk()
     first, second = filesystem(disk), filesystem(disk)
