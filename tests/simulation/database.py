@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from sdcc.index.doubts import Doubt
+from sdcc.index.restoring import Held, Superseded, answers, standing, superseded
 from sdcc.index.rows import registrations
 from sdcc.interfaces import Registered, StoredObject
 
@@ -42,16 +43,21 @@ class Database:
                 before[uid] = self.replaced_by(stored.file.path) or self.rows[uid].file.path
         return registrations(group, before)
 
-    def commit(self, group: Sequence[StoredObject]) -> list[Registered]:
+    def commit(self, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
         """Commit a group; one that is registered already gives the same answers again.
 
         :raises GivenUp: nothing is committed.
         """
         self._undecided.clear()  # what lay unsynced is overwritten
+        held = {uid: Held(row.file.path, row.file.received_at) for uid, row in self.rows.items()}
+        gives_way = superseded(group, held, self._gone)
+        return answers(gives_way, self._register(standing(group, gives_way)))
+
+    def _register(self, group: Sequence[StoredObject]) -> list[Registered]:
         last = {stored.instance.sop_instance_uid: stored for stored in group}
         if any(stored.file.path in self._gone for stored in last.values()):
             raise GivenUp
-        answers = self.answers(group)
+        registered = self.answers(group)
         for uid, stored in last.items():
             held = self.rows.get(uid)
             if held is None or held.file.path != stored.file.path:
@@ -59,7 +65,7 @@ class Database:
                     self._gone[held.file.path] = stored.file.path
                 self.rows[uid] = stored
                 self._committed(stored)
-        return answers
+        return registered
 
     def fail_to_commit(self, group: Sequence[StoredObject]) -> None:
         """It may be durable all the same."""
@@ -82,14 +88,21 @@ class Database:
             return None
         return Registered(self.replaced_by(doubt.path))
 
-    def restore(self, stored: StoredObject) -> Registered | None:
-        """Register what was found on disk, unless as much is known."""
-        held = self.rows.get(stored.instance.sop_instance_uid)
-        if held is not None and held.file.received_at >= stored.file.received_at:
-            return None
-        if stored.file.path in self._gone:
-            return None
-        return self.commit([stored])[0]
+    def disown(self, uid: str, path: str) -> bool:
+        """Make sure that the object's row never names this file; False: it does."""
+        held = self.rows.get(uid)
+        if held is not None and held.file.path == path:
+            return False
+        self._gone.setdefault(path, None)
+        return True
+
+    def unregister(self, uid: str, path: str) -> bool:
+        """Remove an object's row; False: it names another file."""
+        held = self.rows.get(uid)
+        if held is None or held.file.path != path:
+            return False
+        del self.rows[uid]
+        return self.disown(uid, path)
 
     def replaced_by(self, path: str) -> str | None:
         """The path whose place this one took."""

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from sdcc.index.doubts import Doubt
 from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres_session import Lost, Refused, Unreachable
+from sdcc.index.restoring import Superseded
 from sdcc.interfaces import Registered, StoredObject
 
 from .conditions import ROOT
@@ -37,7 +38,7 @@ class Session:
         if troubles.is_faulty and troubles.chance:
             troubles.reactor.later(troubles.schedule.random.uniform(0, LIFETIME), self._break)
 
-    async def register(self, group: Sequence[StoredObject]) -> list[Registered]:
+    async def register(self, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
         return await self._execute(lambda fault: self._commit(group, fault), self._troubles.fault(group))
 
     async def settle(self, doubts: Sequence[Doubt]) -> list[Registered | None]:
@@ -52,7 +53,7 @@ class Session:
         if executing is not None:
             executing.errback(Lost("closed"))
 
-    def _commit(self, group: Sequence[StoredObject], fault: str | None) -> list[Registered]:
+    def _commit(self, group: Sequence[StoredObject], fault: str | None) -> list[Registered | Superseded]:
         try:
             return self._troubles.commit(group)
         except GivenUp:
@@ -177,7 +178,7 @@ class PostgreSQL(Reading, PostgreSQLIndex):
         self._journal.prepare()
 
 
-async def _register(session: Session, group: Sequence[StoredObject]) -> list[Registered]:
+async def _register(session: Session, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
     return await session.register(group)
 
 

@@ -131,8 +131,9 @@ class Promises:
         self._check_objects()
         if not self._scene.conditions.is_disk_sound:
             return  # a file that the disk would not remove stays, and is logged
-        if left := self._scene.disk.names(f"{ROOT}/{INCOMING}"):
-            raise Broken(f"nobody lives, and {INCOMING} holds {left}")
+        left = self._scene.disk.files(f"{ROOT}/{INCOMING}")
+        if parts := [path for path in left if not path.endswith(f"/{PROCESS_LOCK}")]:
+            raise Broken(f"nobody lives, and there still is {parts}")
         if orphans := self._orphans() - self._excused:
             raise Broken(f"no row names {sorted(orphans)}, though there was no crash")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
+from sdcc.index.restoring import Superseded
 from sdcc.interfaces import Registered, StoredObject
 
 from .database import Database
@@ -53,14 +54,15 @@ class Troubles:
             self.excuse(*(stored.file.path for stored in group))
             raise Mishap
         if fault == "mishap after":
-            self.excuse(*(answer.replaced for answer in self.commit(group) if answer.replaced))
+            answers = self.commit(group)
+            self.excuse(*(a.replaced for a in answers if isinstance(a, Registered) and a.replaced))
             raise Mishap
         return fault
 
-    def commit(self, group: Sequence[StoredObject]) -> list[Registered]:
+    def commit(self, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
         answers = self.database.commit(group)
         for stored, answer in zip(group, answers, strict=True):
-            self.schedule.note(name(stored.file.path), "is committed, in the place of", name(answer.replaced))
+            self.schedule.note(name(stored.file.path), "is committed:", answer)
         self.reactor.later(0, self.committing)
         return answers
 
