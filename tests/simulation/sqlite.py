@@ -13,6 +13,7 @@ from sdcc.index.sqlite_writer import Doubt, Written
 from sdcc.interfaces import OutOfResources, StoredObject
 
 from .conditions import ROOT
+from .database import GivenUp
 from .reading import Reading
 from .troubles import Troubles
 
@@ -27,7 +28,10 @@ class Writer:
         troubles = self._troubles
         match troubles.fault(group):
             case None:
-                return Written(results=[*troubles.commit(group)])
+                try:
+                    return Written(results=[*troubles.commit(group)])
+                except GivenUp:
+                    return Written(results=[OutOfResources("index: a file was given up") for _ in group])
             case "in doubt":
                 doubts = [
                     Doubt(answer, "index: disk I/O error") for answer in troubles.database.answers(group)
