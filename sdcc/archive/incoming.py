@@ -143,7 +143,13 @@ class Incoming:
     def _drop_lock(self) -> None:
         lock, self._lock = self._lock, None
         if lock is not None:
+            self._let_go(lock)
+
+    def _let_go(self, lock: int) -> None:
+        try:
             self._fs.close(lock)
+        except OSError as error:  # it is closed all the same
+            self._log.warn("Closing a lock failed: {error}", error=error.strerror)
 
     @contextmanager
     def _common(self) -> Iterator[None]:
@@ -152,7 +158,7 @@ class Incoming:
         try:
             yield
         finally:
-            self._fs.close(lock)
+            self._let_go(lock)
 
     # --- the dead ---
 

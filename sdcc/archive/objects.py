@@ -71,7 +71,8 @@ class ObjectStore:
             clock=clock,
             minimum_free=minimum_free,
         )
-        self._receptions: set[Reception] = set()
+        #: In the order in which they were begun: so a stop abandons them.
+        self._receptions: dict[Reception, None] = {}
         self._idle: str | None = "not started"
 
     @property
@@ -133,9 +134,9 @@ class ObjectStore:
             maximum_size=self._maximum_object_size,
             refusal=self.refusal,
             on_written=on_written,
-            closed=self._receptions.discard,
+            closed=lambda reception: self._receptions.pop(reception, None),
         )
-        self._receptions.add(reception)
+        self._receptions[reception] = None
         return reception
 
     async def remove(self, path: str) -> None:

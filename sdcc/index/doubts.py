@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.logger import Logger
 
 from sdcc.index.disk import sync_directory
@@ -61,6 +61,8 @@ class Journal:
         self._is_writing = False
         #: Held while it is not known which files hold open doubts.
         self._taking_over = DeferredLock()
+        #: Fires when nothing is being written.
+        self._written: Deferred[None] = succeed(None)
 
     def prepare(self) -> None:
         """Make the directory, durably. Blocks; raises OSError."""
@@ -72,7 +74,7 @@ class Journal:
         self._open.add(doubt)
         self._waiting.append((doubt, written))
         if not self._is_writing:
-            Deferred.fromCoroutine(self._write())
+            self._written = Deferred.fromCoroutine(self._write())
         await written
 
     async def strike(self, doubt: Doubt) -> None:
@@ -92,7 +94,8 @@ class Journal:
         return found
 
     async def close(self) -> None:
-        """Leave what is still open to the next process."""
+        """Leave what is still open to the next process, when what is being written is."""
+        await self._written
         await self._run_in_thread(self._files.close)
 
     async def _write(self) -> None:

@@ -63,7 +63,8 @@ class AssociationServer:
         self._limits = limits
         self._maximum_waiting = maximum_waiting
         self._is_crowded = False
-        self._connections: set[AcceptorProtocol] = set()
+        #: In the order in which they came: so they are ended.
+        self._connections: dict[AcceptorProtocol, None] = {}
         self._all_closed: Deferred[None] | None = None
 
     def port(self, locals_: Mapping[str, Local]) -> PortFactory:
@@ -83,11 +84,11 @@ class AssociationServer:
                 )
             return None
         connection = AcceptorProtocol(self._surroundings, locals_, self._closed)
-        self._connections.add(connection)
+        self._connections[connection] = None
         return connection
 
     def _closed(self, connection: AcceptorProtocol) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if self._all_closed is not None and not self._connections:
             self._all_closed.callback(None)
 

@@ -232,6 +232,17 @@ def test_a_folder_that_cannot_be_left_is_logged_and_its_lock_let_go(make_incomin
     assert folders() == ["process1"]
 
 
+@pytest.mark.parametrize("lock", ["incoming.lock", "process0/lock"])
+def test_where_closing_a_lock_fails_it_is_logged_and_all_goes_on(make_incoming, disk, folders, logged, lock):
+    incoming = make_incoming()
+    disk.fail("close", errno.EIO, path=lock)
+    incoming.claim()
+    incoming.release()
+    assert [event["log_format"] for event in logged] == ["Closing a lock failed: {error}"]
+    assert folders() == []
+    assert disk.open == {}
+
+
 def test_a_new_folder_whose_lock_another_holds_is_not_claimed(make_incoming, disk):
     lock = disk.real.lock
     disk.real.lock = lambda path, *, wait: lock(path, wait=wait) if wait else None

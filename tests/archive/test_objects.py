@@ -341,7 +341,7 @@ def test_receptions_that_have_ended_are_forgotten(store, build):
         build.result_of(store.objects.begin(build.announcement(), lambda size: None).abandon())
         with pytest.raises(DataSetMismatch):
             store.receive(build.announcement(sop_instance_uid="9.9"), build.data_set())
-    assert store.objects._receptions == set()
+    assert store.objects._receptions == {}
 
 
 def test_under_the_floor_no_object_is_taken_until_space_is_back(make_store, build):

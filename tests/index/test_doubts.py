@@ -55,6 +55,27 @@ def test_without_doubts_there_is_no_file(bench: Bench) -> None:
     assert bench.files() == []
 
 
+def test_a_journal_is_closed_when_what_is_written_is_cleared_up(
+    bench: Bench, promise: Any, pending: object
+) -> None:
+    """Whoever is told that a doubt is written may close the journal at once."""
+    journal = bench.journal(run_in_thread=bench.thread)
+    closed: list[Any] = []
+
+    async def note_and_close() -> None:
+        await journal.note(A)
+        closed.append(promise(journal.close()))
+
+    bench.thread.held = True
+    promise(note_and_close())
+    bench.run(journal.strike(A))
+    bench.thread.run_next()
+    assert closed[0].outcome is pending
+    bench.thread.release()
+    assert closed[0].outcome is None
+    assert bench.files() == []
+
+
 def test_a_doubt_is_synced_with_the_entry_of_its_file_when_its_note_returns(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

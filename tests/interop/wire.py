@@ -47,6 +47,16 @@ def pdu(pdu_type, body):
     return struct.pack(">BxL", pdu_type, len(body)) + body
 
 
+def pdus(data):
+    """PDUs in a row, one by one."""
+    found = []
+    while data:
+        (length,) = struct.unpack_from(">L", data, 2)
+        found.append(data[: 6 + length])
+        data = data[6 + length :]
+    return found
+
+
 def associate_rq(
     *contexts,
     called="SDCC",
