@@ -130,5 +130,5 @@ def _assert_nothing_is_left(world: World) -> None:
     assert world.limits.total == 0
     assert world.waiting.total == 0
     assert world.waiting.held == []
-    assert world.server._connections == set()
+    assert world.server._connections == {}
     assert {operation.state for operation in world.storage.operations} <= {"completing", "abandoned"}
