@@ -113,9 +113,9 @@ class SQLiteIndex:
             raise OutOfResources(self._closed)
         return await self._queue.submit(stored)
 
-    async def restore(self, stored: StoredObject) -> Registered | None:
+    async def restore(self, stored: StoredObject, *, over: str | None = None) -> Registered | None:
         try:
-            return await self.register(found(stored))
+            return await self.register(found(stored, over))
         except Superseded:
             return None
 

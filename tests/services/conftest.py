@@ -137,7 +137,7 @@ class Index:
         replaced, self.rows[uid] = self.rows.get(uid), stored
         return Registered(replaced.file.path if replaced else None)
 
-    async def restore(self, stored):
+    async def restore(self, stored, *, over=None):
         raise AssertionError("not a service's business")
 
     async def paths(self, sop_instance_uids):
