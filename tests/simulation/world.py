@@ -74,7 +74,7 @@ class World:
         self._failure: BaseException | None = None
 
     def new_token(self) -> str:
-        return f"t{next(self._tokens)}"
+        return f"t{next(self._tokens):04}"
 
     # --- lives ---
 
