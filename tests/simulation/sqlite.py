@@ -8,8 +8,8 @@ from typing import Any
 from unittest.mock import patch
 
 from sdcc.index.doubts import Doubt as ToSettle
-from sdcc.index.sqlite import SQLiteIndex
 from sdcc.index.restoring import Superseded
+from sdcc.index.sqlite import SQLiteIndex
 from sdcc.index.sqlite_writer import Doubt, Written
 from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
 

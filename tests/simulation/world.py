@@ -41,6 +41,7 @@ class World:
     def __init__(self, seed: int, trace: Trace) -> None:
         random = Random(seed)
         self.conditions = conditions.draw(random)
+        self._tokens = itertools.count()
         self.schedule = Schedule(random, trace)
         self.schedule.note("seed", seed, self.conditions)
         self.random = random
@@ -66,7 +67,6 @@ class World:
             self.conditions,
             ports=[process.port for process in self.processes],
         )
-        self._tokens = itertools.count()
         self._troubles: list[Event] = []
         #: Processes that were: what is dropped would run its `finally` blocks, which no dead process does.
         self._graveyard: list[Process] = []
