@@ -116,6 +116,8 @@ class World:
         self._start(may_fail=False)
         self._go_on_until(lambda: not self._present)
         self._let_pass(RECOVERY)
+        self._go_on_until(lambda: not any(process.is_looking for process in self.processes))
+        self.promises.after_looks(self.processes)
         for process in self.processes:
             self.promises.after_rest(process)
         before = self.history.count
