@@ -194,7 +194,8 @@ class OutcomeUnknown(OutOfResources):
     """Whether the registration was committed is not known yet; the object's file must stay.
 
     :ivar settled: fires with the :class:`Registered` when the commit turns out to have
-        happened, with None when it certainly did not.
+        happened, with None when it certainly did not and never will, whoever has found
+        the file meanwhile (the caller removes it).
     """
 
     def __init__(self, reason: str, settled: Awaitable[Registered | None]) -> None:
@@ -283,13 +284,14 @@ class IIndex(Interface):
         :raises OutcomeUnknown: perhaps registered (the caller keeps the file until settled).
         """
 
-    async def restore(stored: StoredObject) -> Registered | None:
-        """Register an object that was found on disk, unless the index knows as much or more.
+    async def restore(stored: StoredObject, *, over: str | None = None) -> Registered | None:
+        """Register an object that was found on disk, durable under its path, unless the index knows more.
 
         None, and nothing changes: its path is registered, or an object of the same SOP Instance
-        UID that was received later, or at the same time; or a transaction has given the path up.
-        An older one is replaced. Its file stays in any case.
+        UID that it may not replace; or a transaction has given the path up. Its file stays in any case.
 
+        :param over: the path of the one file whose place it may take in the object's row; "": of none.
+            None: of any that was received earlier.
         :raises Unstorable: this object will never be registered.
         :raises OutOfResources: not registered, as far as is known; it may be tried again.
         """

@@ -30,6 +30,7 @@ from sdcc import __version__
 from sdcc.archive.filesystem import FileSystem, IFileSystem
 from sdcc.archive.incoming import host_and_pid
 from sdcc.archive.objects import ObjectStore
+from sdcc.archive.tokens import Tokens
 from sdcc.config import Configuration, Local
 from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres import Reactor as IndexReactor
@@ -149,7 +150,7 @@ class World:
     threads: Callable[[Reactor, str, int], WorkerThreads] = Threads
     #: The time, aware, UTC.
     now: Callable[[], datetime.datetime] = _now
-    #: Gives letters and digits that it never gave before, nor ever will.
+    #: Gives letters and digits, always as many, that it never gave before, nor ever will.
     new_token: Callable[[], str] = _new_token
     #: Tells the administrator whose folder in `incoming` it is.
     process: Callable[[], str] = host_and_pid
@@ -170,6 +171,7 @@ class SDCC(Service):
         self._threads = (self._storage_threads, self._index_threads, self._reading_threads)
         #: A resolver may hang for long.
         self._lookup_threads = LooseThreads(reactor, "lookup")
+        self._tokens = Tokens(world.new_token())
         self._objects = ObjectStore(
             configuration.storage.directory,
             filesystem=world.filesystem,
@@ -177,7 +179,7 @@ class SDCC(Service):
             clock=reactor,
             minimum_free=configuration.storage.minimum_free,
             maximum_object_size=configuration.storage.maximum_object_size,
-            new_token=world.new_token,
+            new_token=self._tokens,
             now=world.now,
             process=world.process,
         )
@@ -274,7 +276,10 @@ class SDCC(Service):
         )
 
     def _begin_to_look(self) -> None:
-        """Look through what a server may have spoilt that did not stop in order; one file at a time."""
+        """Look through what a server may have spoilt that did not stop in order; one file at a time.
+
+        What this process has received itself it registers or removes itself.
+        """
         since = self._objects.doubtful_since
         if since is None:
             return
@@ -289,6 +294,7 @@ class SDCC(Service):
             clock=self._reactor,
             now=now,
             settled_before=now() if self._objects.was_alone else float("-inf"),
+            is_own=self._tokens.are_in,
             new_token=world.new_token,
         )
         self._look = Look(

@@ -90,6 +90,13 @@ class Directories:
             self._fs.sync_directory(directory)
         self._remember(directories[:-1])
 
+    def make_durable(self, path: str) -> None:
+        """Make the name of a file durable that was found, whoever gave it that name.
+
+        What was given later in the same directory is not durable yet.
+        """
+        self.sync(self._up_to_a_durable_one(os.path.dirname(path)))
+
     def _rename(self, file: str, path: str, directory: str) -> list[str]:
         *unknown, known = self._up_to_a_durable_one(directory)
         for missing in reversed(unknown):

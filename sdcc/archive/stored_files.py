@@ -124,10 +124,18 @@ def status(path: str, root: str, filesystem: IFileSystem) -> os.stat_result:
         filesystem.close(file)
 
 
-def read(path: str, root: str, filesystem: IFileSystem, parse: Parse = attributes.parse) -> FoundFile:
+def read(
+    path: str,
+    root: str,
+    filesystem: IFileSystem,
+    parse: Parse = attributes.parse,
+    *,
+    durably: bool = False,
+) -> FoundFile:
     """Read a file whole, in bounded memory.
 
     :param path: relative to the storage directory.
+    :param durably: return when the bytes that were read are durable; the file's name need not be.
     :raises NoObject: see there.
     :raises OSError: it cannot be read.
     """
@@ -135,11 +143,14 @@ def read(path: str, root: str, filesystem: IFileSystem, parse: Parse = attribute
         raise NoObject("no name that SDCC gives")
     file = filesystem.open_existing(f"{root}/{path}")
     try:
-        return _Reading(path, file, filesystem).object(parse)
+        found = _Reading(path, file, filesystem).object(parse)
+        if durably:  # by the descriptor that has read them, which is told of bytes that the disk did not take
+            filesystem.sync(file)
     except (ValueError, CannotUnderstand) as error:
         raise NoObject(str(error)) from None
     finally:
         filesystem.close(file)
+    return found
 
 
 class _Reading:

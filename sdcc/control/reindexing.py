@@ -83,7 +83,7 @@ class Reindexing:
     async def _read(self, path: str) -> FoundFile | NoObject | OSError:
         """The file, or why it cannot be read."""
         try:
-            return await self._files.read(path)
+            return await self._files.read_durably(path)
         except (NoObject, OSError) as fault:
             return fault
 
@@ -118,7 +118,7 @@ class Reindexing:
                 self.counts.registered += 1
             case Outcome.ALREADY_REGISTERED:
                 self.counts.already_registered += 1
-            case Outcome.OLDER_VERSION:
+            case Outcome.OTHER_VERSION:
                 self.counts.older_versions += 1
             case Outcome.GIVEN_UP:
                 self._faulty(stored.file.path, "was given up; `sdccctl verify --repair` may register it")

@@ -319,13 +319,13 @@ class PostgreSQLIndex:
             raise OutOfResources(self._closed)
         return await self._writer.submit(stored)
 
-    async def restore(self, stored: StoredObject) -> Registered | None:
+    async def restore(self, stored: StoredObject, *, over: str | None = None) -> Registered | None:
         """See :class:`~sdcc.interfaces.IIndex`.
 
         Where a connection was lost in between, None may mean that this very call has registered it.
         """
         try:
-            return await self.register(found(stored))
+            return await self.register(found(stored, over))
         except Superseded:
             return None
 

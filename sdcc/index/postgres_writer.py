@@ -240,7 +240,7 @@ class Writer:
             return
         doubt = Doubt(stored.instance.sop_instance_uid, stored.file.path)
         self._doubts[doubt] = settled
-        settled.addCallbacks(self._conclude, self._keep, callbackArgs=(doubt,), errbackArgs=(doubt,))
+        settled.addCallbacks(self._ended, self._keep, callbackArgs=(doubt,), errbackArgs=(doubt,))
         await self._journal.note(doubt)
 
     async def _settle(self, session: Session) -> None:
@@ -249,17 +249,39 @@ class Writer:
         # Until there is none: meanwhile, the time of others may have run out.
         while some := [*self._doubts][:MAXIMUM_SETTLED]:
             for doubt, outcome in zip(some, await settle(session, some), strict=True):
-                settled = self._doubts.get(doubt)
-                if settled is None:
-                    self._conclude(outcome, doubt)
-                else:
-                    settled.callback(outcome)
+                self._conclude(outcome, doubt)
 
-    def _conclude(self, outcome: Registered | None, doubt: Doubt) -> Registered | None:
-        del self._doubts[doubt]
+    def _ended(
+        self, outcome: Registered | None, doubt: Doubt
+    ) -> Registered | Deferred[Registered | None] | None:
+        """The commit of an object has ended, that is in doubt, or the doubt has."""
+        if doubt not in self._doubts:
+            return outcome
+        if outcome is not None:
+            self._doubts[doubt] = None
+            self._conclude(outcome, doubt)
+            return outcome
+        # That it failed is not enough: another process may have registered the file that it found.
+        settled = self._doubts[doubt] = Deferred()
+        self._begin(self._settle_failed(doubt))
+        return settled
+
+    async def _settle_failed(self, doubt: Doubt) -> None:
+        try:
+            [outcome] = await self.change(lambda session: settle(session, [doubt]))
+        except OutOfResources as error:
+            self._lose(Lost(str(error)))  # the next session settles it
+            return
+        if doubt in self._doubts:
+            self._conclude(outcome, doubt)
+
+    def _conclude(self, outcome: Registered | None, doubt: Doubt) -> None:
+        """It is certain what became of an object, and stays so."""
+        settled = self._doubts.pop(doubt)
         loser = doubt.path if outcome is None else outcome.replaced
         self._begin(self._remove_and_strike(loser, doubt))
-        return outcome
+        if settled is not None:
+            settled.callback(outcome)
 
     async def _remove_and_strike(self, loser: str | None, doubt: Doubt) -> None:
         """A doubt stays written down until its file is gone, or a crash in between would leave an orphan."""

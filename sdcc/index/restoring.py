@@ -1,4 +1,4 @@
-"""Objects that were found on disk, among those that are registered: they give way to what is newer.
+"""Objects that were found on disk, among those that are registered: to which of them they give way.
 
 Which of a group do is decided within its transaction, from the rows as they then are. Knows no database.
 """
@@ -15,11 +15,24 @@ from sdcc.interfaces import NotStored, Registered, StoredObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found(StoredObject):
-    """An object that was found on disk. It is never in doubt: its file stays, whatever becomes of its row."""
+    """An object that was found on disk. It is never in doubt: its file stays, whatever becomes of its row.
+
+    :ivar over: see :meth:`sdcc.interfaces.IIndex.restore`.
+    """
+
+    over: str | None = None
+
+    def gives_way_to(self, other: Held) -> bool:
+        """Whether another object of its UID stays."""
+        if other.path == self.file.path:
+            return True
+        if self.over is not None:
+            return other.path != self.over
+        return other.received_at >= self.file.received_at
 
 
 class Superseded(NotStored):
-    """The index knows as much of a :class:`Found` object already, or more."""
+    """A :class:`Found` object gives way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +43,9 @@ class Held:
     received_at: datetime.datetime
 
 
-def found(stored: StoredObject) -> Found:
-    return Found(**{field.name: getattr(stored, field.name) for field in dataclasses.fields(StoredObject)})
+def found(stored: StoredObject, over: str | None = None) -> Found:
+    given = {field.name: getattr(stored, field.name) for field in dataclasses.fields(StoredObject)}
+    return Found(**given, over=over)
 
 
 def superseded(
@@ -47,10 +61,9 @@ def superseded(
     for stored in group:
         uid, file = stored.instance.sop_instance_uid, stored.file
         other = current.get(uid)
-        knows_as_much = other is not None and (
-            other.path == file.path or other.received_at >= file.received_at
+        is_superseded = isinstance(stored, Found) and (
+            file.path in gone or (other is not None and stored.gives_way_to(other))
         )
-        is_superseded = isinstance(stored, Found) and (knows_as_much or file.path in gone)
         if not is_superseded:
             current[uid] = Held(file.path, file.received_at)
         gives_way.append(is_superseded)

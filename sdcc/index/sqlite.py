@@ -19,8 +19,8 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from sdcc.index import loose, sqlite_mending
-from sdcc.index.grouping import GroupCommit, Result
-from sdcc.index.restoring import Superseded, found
+from sdcc.index.grouping import GroupCommit, Result, Settled
+from sdcc.index.restoring import Found, Superseded, found
 from sdcc.index.sqlite_file import prepare, reader
 from sdcc.index.sqlite_statements import START, Position, at, paths, read
 from sdcc.index.sqlite_writer import Doubt, Writer, reason
@@ -80,7 +80,7 @@ class SQLiteIndex:
         self._clock = clock
         self._lock_timeout = timeout * LOCK_SHARE
         self._writer = Writer(path, self._lock_timeout)
-        self._queue = GroupCommit(self._commit, clock=clock, timeout=timeout)
+        self._queue = GroupCommit(self._commit, clock=clock, timeout=timeout, doubt=self._take_note)
         self._closed: str | None = "index is not open yet"
         self._fault: str | None = None
         self._doubts: list[_Doubtful] = []
@@ -106,16 +106,16 @@ class SQLiteIndex:
             self._trial = None
         if self._doubts:
             await self._settle()
-        await self._run_in_thread(self._writer.close)
+        await self._run_in_thread(self._writer.close)  # after what the end of a commit has still begun
 
     async def register(self, stored: StoredObject) -> Registered:
         if self._closed is not None:
             raise OutOfResources(self._closed)
         return await self._queue.submit(stored)
 
-    async def restore(self, stored: StoredObject) -> Registered | None:
+    async def restore(self, stored: StoredObject, *, over: str | None = None) -> Registered | None:
         try:
-            return await self.register(found(stored))
+            return await self.register(found(stored, over))
         except Superseded:
             return None
 
@@ -211,6 +211,27 @@ class SQLiteIndex:
         doubtful = _Doubtful(stored, doubt.registered)
         self._doubts.append(doubtful)
         return OutcomeUnknown(doubt.reason, doubtful.settled)
+
+    async def _take_note(self, stored: StoredObject, settled: Settled) -> None:
+        """What fails after the answer is not over: another process may have registered the file it found."""
+        if not isinstance(stored, Found):  # whose file is nobody's to remove
+            settled.addCallback(self._conclude, stored)
+
+    def _conclude(
+        self, outcome: Registered | None, stored: StoredObject
+    ) -> Registered | Deferred[Registered | None]:
+        return outcome or Deferred.fromCoroutine(self._give_up(stored))
+
+    async def _give_up(self, stored: StoredObject) -> Registered | None:
+        """See to it that no row ever names a file; None: none does."""
+        try:
+            [is_registered] = await self._run_in_thread(self._writer.settle, [stored])
+        except sqlite3.Error as error:
+            doubtful = _Doubtful(stored, Registered())
+            self._doubts.append(doubtful)
+            self._failed(reason(error))
+            return await doubtful.settled
+        return Registered() if is_registered else None
 
     async def _settle(self) -> None:
         """Try the database; where it works again, tell the outcomes that were in doubt."""

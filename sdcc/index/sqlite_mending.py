@@ -1,7 +1,7 @@
 """The SQL that mends an index on SQLite: rows whose files are gone, and rows that hang on nothing.
 
-Blocks, within transactions and connections that others begin and end. Nothing needs to be noted of a file
-that no row names any more: while a transaction holds the database, no other is about to register it.
+Blocks, within transactions and connections that others begin and end. A file that no row is to name any more
+is noted in `gone`, so that another process that was held up for long does not register it after all.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from sdcc.index import loose
 from sdcc.index.loose import IS_LOOSE, LEVELS, Position
-from sdcc.index.sqlite_statements import is_registered, remove_empty
+from sdcc.index.sqlite_statements import give_up, remove_empty
 from sdcc.interfaces import LooseRow
 
 _WHERE_IT_STANDS = """
@@ -25,7 +25,7 @@ _FIND = loose.FIND.format(p="?")
 
 def disown(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> bool:
     """See :class:`~sdcc.interfaces.IIndex`."""
-    return not is_registered(connection, sop_instance_uid, path)
+    return give_up(connection, sop_instance_uid, path)
 
 
 def unregister(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> bool:
@@ -36,7 +36,7 @@ def unregister(connection: sqlite3.Connection, sop_instance_uid: str, path: str)
     series_key, study_key = found
     connection.execute(_UNREGISTER, (sop_instance_uid, path))
     remove_empty(connection, [series_key], [study_key])
-    return True
+    return give_up(connection, sop_instance_uid, path)
 
 
 def find_loose(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sdcc.index.restoring import Held, Superseded, answers, standing, superseded
@@ -106,11 +106,25 @@ _REGISTER_INSTANCES = f"""
     ON CONFLICT (sop_instance_uid) DO
     UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in ("series_key", *INSTANCE.names))}
 """
+#: What the index holds under the UIDs of a group, and then the group's files that are gone.
 _EARLIER = """
     SELECT sop_instance_uid, path, series_key, study_key, received_at
     FROM instance JOIN series USING (series_key)
     WHERE sop_instance_uid IN (SELECT value FROM json_each(?))
+    UNION ALL SELECT NULL, path, NULL, NULL, NULL
+    FROM gone WHERE path IN (SELECT value FROM json_each(?))
 """
+_NOTE_REPLACED = """
+    INSERT OR IGNORE INTO gone (path, successor)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
+"""
+_PRUNE_GONE = """
+    DELETE FROM gone WHERE path IN (
+        SELECT path FROM gone WHERE since < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-30 days')
+        ORDER BY since LIMIT 1000)
+"""
+_GIVE_UP = "INSERT OR IGNORE INTO gone (path) VALUES (?)"
+_WAS_REPLACED = "SELECT count(*) FROM gone WHERE path = ? AND successor IS NOT NULL"
 _REMOVE_EMPTY_SERIES = """
     DELETE FROM series WHERE series_key IN (SELECT value FROM json_each(?))
     AND NOT EXISTS (SELECT 1 FROM instance WHERE instance.series_key = series.series_key)
@@ -125,23 +139,44 @@ _COUNT = "SELECT count(*) FROM instance WHERE sop_instance_uid = ? AND path = ?"
 def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
     """Write the rows of a group; how each is answered once they are committed.
 
-    :raises ROW_FAULTS: a row of the group cannot be stored.
+    :raises ROW_FAULTS: a row of the group cannot be stored, or names a file that is gone.
     :raises sqlite3.Error: the database is at fault.
     """
     sop_instance_uids = json.dumps([stored.instance.sop_instance_uid for stored in group], ensure_ascii=False)
-    earlier = connection.execute(_EARLIER, (sop_instance_uids,)).fetchall()
+    files = json.dumps([stored.file.path for stored in group], ensure_ascii=False)
+    found = connection.execute(_EARLIER, (sop_instance_uids, files)).fetchall()
+    earlier = [row for row in found if row[0] is not None]
+    gone = {row[1] for row in found if row[0] is None}
     gives_way = superseded(
         group,
         {row[0]: Held(path=row[1], received_at=datetime.datetime.fromisoformat(row[4])) for row in earlier},
+        gone,
     )
     group = standing(group, gives_way)
+    if gone and not gone.isdisjoint(stored.file.path for stored in group):
+        raise ValueError("a file that was given up or replaced cannot be registered")
     gathered = gather(group)
     connection.execute(_REGISTER_STUDIES, (_json(gathered.studies, _STUDY_COLUMNS),))
     connection.execute(_REGISTER_SERIES, (_json(gathered.series, _SERIES_COLUMNS),))
     connection.execute(_REGISTER_INSTANCES, (_json(gathered.instances, _INSTANCE_COLUMNS),))
+    before = {row[0]: row[1] for row in earlier}
     if earlier:
+        _note_replaced(connection, group, before)
         remove_empty(connection, *({row[place] for row in earlier} for place in (2, 3)))
-    return answers(gives_way, registrations(group, {row[0]: row[1] for row in earlier}))
+    return answers(gives_way, registrations(group, before))
+
+
+def _note_replaced(
+    connection: sqlite3.Connection, group: Sequence[StoredObject], before: Mapping[str, str]
+) -> None:
+    """Note the files whose places a group has taken, and forget those of long ago.
+
+    :param before: SOP Instance UID to path, before the group.
+    """
+    after = {stored.instance.sop_instance_uid: stored.file.path for stored in group}
+    replaced = [(before[uid], path) for uid, path in after.items() if before.get(uid, path) != path]
+    connection.execute(_NOTE_REPLACED, (json.dumps(replaced, ensure_ascii=False),))
+    connection.execute(_PRUNE_GONE)
 
 
 def remove_empty(
@@ -152,9 +187,19 @@ def remove_empty(
     connection.execute(_REMOVE_EMPTY_STUDIES, (json.dumps([*study_keys]),))
 
 
-def is_registered(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> bool:
-    """Whether an object is registered as it is in this very file."""
+def give_up(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> bool:
+    """Make sure that an object's row never names a file; False: it does."""
     (count,) = connection.execute(_COUNT, (sop_instance_uid, path)).fetchone()
+    if not count:
+        connection.execute(_GIVE_UP, (path,))
+    return not count
+
+
+def settle(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> bool:
+    """Whether a file was registered, if only until another took its place; if not, it never will be."""
+    if not give_up(connection, sop_instance_uid, path):
+        return True
+    (count,) = connection.execute(_WAS_REPLACED, (path,)).fetchone()
     return bool(count)
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sdcc.index.restoring import Superseded
 from sdcc.index.sqlite_file import identity, open_writer, touch, transaction
-from sdcc.index.sqlite_statements import ROW_FAULTS, is_registered, register
+from sdcc.index.sqlite_statements import ROW_FAULTS, register, settle
 from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class Writer:
         return Written(results=[*registered])
 
     def settle(self, doubtful: Sequence[StoredObject]) -> list[bool]:
-        """Which of the doubtful objects are registered; after this, the others never will be.
+        """Which of the doubtful objects were registered; after this, the others never will be.
 
         To make sure of it, a transaction is committed that changes nothing.
 
@@ -90,8 +90,7 @@ class Writer:
         def look(connection: sqlite3.Connection) -> list[bool]:
             touch(connection)
             return [
-                is_registered(connection, stored.instance.sop_instance_uid, stored.file.path)
-                for stored in doubtful
+                settle(connection, stored.instance.sop_instance_uid, stored.file.path) for stored in doubtful
             ]
 
         return self.change(look)

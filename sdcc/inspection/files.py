@@ -6,12 +6,13 @@ import datetime
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from itertools import islice
+from itertools import filterfalse, islice
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from sdcc.archive import quarantine, stored_files
+from sdcc.archive.directories import REMEMBERED, Directories
 from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.stored_files import FoundFile
 from sdcc.inspection.course import Course, Report
@@ -38,6 +39,7 @@ class Files:
     :param timeout: the index's, in seconds.
     :param now: seconds since the epoch.
     :param settled_before: no process is left that could register or remove what was changed before.
+    :param is_own: whether a file, by its path, is this very process's, which sees to it by itself.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Files:
         clock: IReactorTime,
         now: Callable[[], float],
         settled_before: float = float("-inf"),
+        is_own: Callable[[str], bool] = lambda path: False,
         new_token: Callable[[], str] = lambda: secrets.token_hex(TOKEN_LENGTH),
     ) -> None:
         self.root = root
@@ -64,7 +67,11 @@ class Files:
         self._settled_before = settled_before
         self._clock = clock
         self._now = now
+        self._is_own = is_own
         self._new_token = new_token
+        self._directories = Directories(root, filesystem=filesystem)
+        #: Directories whose names are durable, as far as the walk that is under way has seen them.
+        self._synced: set[str] = set()
         #: Until when it is said that it is waited.
         self._announced = float("-inf")
 
@@ -77,7 +84,7 @@ class Files:
         since: datetime.date = datetime.date.min,
         strays: bool = False,
     ) -> AsyncIterator[list[str]]:
-        """The paths of the files of objects, in batches.
+        """The paths of the files of objects that are not this process's own, in batches.
 
         :param on_error: told of a directory that cannot be read.
         :param since: the first day of reception.
@@ -89,6 +96,8 @@ class Files:
         )
         if not strays:
             walk = filter(stored_files.may_be_object, walk)
+        walk = filterfalse(self._is_own, walk)
+        self._synced.clear()
         while self.course.goes_on and (some := await self._walk_in_thread(lambda: [*islice(walk, BATCH)])):
             yield some
 
@@ -104,6 +113,13 @@ class Files:
     async def read(self, path: str) -> FoundFile:
         """See :func:`~sdcc.archive.stored_files.read`."""
         return await self._read_in_thread(stored_files.read, path, self.root, self._fs)
+
+    async def read_durably(self, path: str) -> FoundFile:
+        """Read a file that the walk has found, and return when it is durable under its path.
+
+        Only then may a row name it: nobody knows whether who put it there has come so far.
+        """
+        return await self._read_in_thread(self._read_durably, path)
 
     async def status(self, path: str) -> os.stat_result:
         """See :func:`~sdcc.archive.stored_files.status`."""
@@ -154,6 +170,16 @@ class Files:
         new = f"{directory}/{name.rpartition('-')[0]}-{self._new_token()}{stored_files.SUFFIX}"
         await self._read_in_thread(quarantine.move, path, new, self.root, self._fs)
         return new
+
+    def _read_durably(self, path: str) -> FoundFile:
+        found = stored_files.read(path, self.root, self._fs, durably=True)
+        directory = os.path.dirname(path)
+        if directory not in self._synced:  # since the walk has listed it, with all the names that it gives
+            self._directories.make_durable(f"{self.root}/{path}")
+            if len(self._synced) >= REMEMBERED:
+                self._synced.clear()
+            self._synced.add(directory)
+        return found
 
     def _any_exists(self, paths: list[str]) -> bool:
         for path in paths:

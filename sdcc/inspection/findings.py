@@ -20,7 +20,9 @@ class Kind(StrEnum):
     ALTERED = "altered"
     #: A whole object in a file that no row names,
     ORPHAN = "orphan"
-    #: or one whose path the index has given up, so that it never can.
+    #: or one that was received later than what the object's row names, as far as clocks can tell,
+    LATER = "later"
+    #: or one whose path the index has given up, so that no row ever can.
     GIVEN_UP = "given-up"
     #: A file that no row names and that is no object,
     NO_OBJECT = "no-object"

@@ -1,4 +1,8 @@
-"""What is done about findings. Nothing of which there is no other copy is ever removed.
+"""What is done about findings. Nothing that may be the only copy of what was acknowledged is ever removed.
+
+Of two files of one object the row decides, which somebody was told of, and no clock: the server's own look
+never replaces a row whose file is there. Where the administrator has the later one registered, the
+clocks may have been wrong, so that the other file is kept, unless both hold the same.
 
 Steps come in an order in which a crash between any two leaves what the next inspection finds: a file goes
 aside before its row goes, or it would be taken for an orphan; and a file that is removed is disowned
@@ -18,7 +22,8 @@ from sdcc.inspection.findings import Finding, Kind
 from sdcc.inspection.restoring import Outcome, may_be_named, path_of, restore
 from sdcc.interfaces import IIndex, StoredObject
 
-#: What is certainly harmless, and mends what a crash leaves.
+#: What is certainly harmless, and mends what a crash leaves. Where later versions are left as they are,
+#: earlier ones are removed: the row that stands was never switched by the clocks alone.
 HARMLESS = frozenset({Kind.ORPHAN})
 EVERYTHING = frozenset(Kind)
 
@@ -54,7 +59,7 @@ class Remedies:
         return await self._mend(finding, self._disown_and_set_aside)
 
     async def mend_orphan(self, finding: Finding, stored: StoredObject, report: Report) -> bool:
-        """Register an object that lies in a file that no row names; remove an older version.
+        """Register an object that lies in a durable file that no row names, or put aside what loses.
 
         :return: whether it is a finding still.
         """
@@ -93,25 +98,65 @@ class Remedies:
         return await self._set_aside(finding)
 
     async def _register(self, finding: Finding, stored: StoredObject, report: Report) -> bool:
-        restored = await restore(self._index, stored)
+        restored = await restore(self._index, stored, over="")
         match restored.outcome:
             case Outcome.ALREADY_REGISTERED:
                 return False
             case Outcome.REGISTERED:
                 finding.mended("registered")
-                if restored.other is not None:
-                    await self._remove_older(finding, restored.other)
-            case Outcome.OLDER_VERSION:
+            case Outcome.OTHER_VERSION:
                 assert restored.other is not None
-                if await self._can_be_read(restored.other, finding.uid):
-                    await self._remove_older(finding, stored.file.path)
-                else:
-                    finding.words.append("an older version, kept because the registered one cannot be read")
+                await self._compare(finding, stored, restored.other)
             case Outcome.GIVEN_UP:
                 return await self._take_up_again(finding, stored, report)
             case Outcome.REFUSED:
                 finding.words.append(restored.reason)
         return True
+
+    async def _compare(self, finding: Finding, stored: StoredObject, other: str) -> None:
+        """Find which of two files stays: an orphan, or the one that its object's row names."""
+        path = stored.file.path
+        try:
+            registered = (await self._files.read(other)).stored
+        except (FileNotFoundError, NotADirectoryError):
+            await self._take_place(finding, stored, other)
+            return
+        except (NoObject, OSError):
+            finding.words.append("kept because the registered file cannot be read")
+            return
+        if registered.instance.sop_instance_uid != finding.uid:
+            finding.words.append("kept because the registered file is another object's")
+        elif _contents(registered) == _contents(stored):
+            await self._remove(finding, path, "a copy of a registered object")
+        elif registered.file.received_at >= stored.file.received_at:
+            await self._drop(finding, path)
+        else:
+            finding.kind = Kind.LATER
+            if not self.mend(finding.kind):
+                finding.words.append("received later than what is registered; left as it is")
+                return
+            loser = await self._take_place(finding, stored, other)
+            if loser is not None:
+                await self._drop(finding, loser)
+
+    async def _take_place(self, finding: Finding, stored: StoredObject, other: str) -> str | None:
+        """Register an orphan in the place of another file.
+
+        :return: which of both no row will name; None: that has been seen to, or nobody can say.
+        """
+        restored = await restore(self._index, stored, over=other)
+        if restored.outcome == Outcome.REGISTERED:
+            finding.mended("registered")
+            return other
+        if restored.other == other:  # the orphan's own path was given up: it had been replaced before
+            finding.words.append("its path was given up")
+            return stored.file.path
+        if restored.other is not None:  # a third has been registered meanwhile
+            finding.kind = Kind.ORPHAN
+            await self._compare(finding, stored, restored.other)
+        else:
+            finding.words.append(restored.reason or "left, for somebody else sees to it")
+        return None
 
     async def _take_up_again(self, finding: Finding, stored: StoredObject, report: Report) -> bool:
         """Register an object under another name than the one that was given up."""
@@ -133,29 +178,37 @@ class Remedies:
             finding.mended(f"registered as {path}")
         return True
 
-    async def _can_be_read(self, path: str, sop_instance_uid: str) -> bool:
-        """Whether a file holds this object, whole as far as it can be told."""
-        try:
-            found = await self._files.read(path)
-        except (NoObject, OSError):
-            return False
-        return found.stored.instance.sop_instance_uid == sop_instance_uid
+    async def _drop(self, finding: Finding, path: str) -> None:
+        """Put away what is not registered of two versions of an object."""
+        if not self.mend(Kind.LATER):
+            await self._remove(finding, path, "older version of a registered object")
+        elif await self._is_disowned(finding, path):
+            try:
+                finding.mended(f"another version moved to {await self._files.set_aside(path)}")
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                finding.is_mended = False
+                finding.words.append(f"another version cannot be moved: {error.strerror}")
 
-    async def _remove_older(self, finding: Finding, path: str) -> None:
-        """Remove the file of an object of which a newer one is registered, and can be read."""
-        with asking_index():
-            if not await self._index.disown(finding.uid, path):
-                finding.words.append(f"{path} is registered by now")
-                return
+    async def _remove(self, finding: Finding, path: str, what: str) -> None:
+        if not await self._is_disowned(finding, path):
+            return
         try:
             await self._files.remove(path)
         except FileNotFoundError:
             pass
         except OSError as error:
-            finding.is_mended = False
-            finding.words.append(f"an older version cannot be removed: {error.strerror}")
+            finding.words.append(f"{what}, cannot be removed: {error.strerror}")
             return
-        finding.mended("older version of a registered object, removed")
+        finding.mended(f"{what}, removed")
+
+    async def _is_disowned(self, finding: Finding, path: str) -> bool:
+        with asking_index():
+            is_disowned = await self._index.disown(finding.uid, path)
+        if not is_disowned:
+            finding.words.append(f"{path} is registered by now")
+        return is_disowned
 
     async def _set_aside(self, finding: Finding) -> bool:
         """:return: whether it is a finding still."""
@@ -166,3 +219,8 @@ class Remedies:
         except OSError as error:
             finding.words.append(f"cannot be moved: {error.strerror}")
         return True
+
+
+def _contents(stored: StoredObject) -> tuple[str, str]:
+    """What two files of one object must agree in for one to be needless."""
+    return stored.file.sha256, stored.file.transfer_syntax_uid

@@ -16,8 +16,8 @@ class Outcome(Enum):
 
     REGISTERED = auto()
     ALREADY_REGISTERED = auto()
-    #: Another file of the object is registered, and is as new or newer.
-    OLDER_VERSION = auto()
+    #: Another file of the object is registered, whose place it may not take.
+    OTHER_VERSION = auto()
     #: No file of the object is registered, and this one never will be.
     GIVEN_UP = auto()
     #: The index cannot hold what it would have to.
@@ -33,14 +33,15 @@ class Restored:
     reason: str = ""
 
 
-async def restore(index: IIndex, stored: StoredObject) -> Restored:
-    """Register an object's file, unless the index knows as much or more.
+async def restore(index: IIndex, stored: StoredObject, *, over: str | None = None) -> Restored:
+    """Register an object's file, which is durable under its path.
 
+    :param over: see :meth:`~sdcc.interfaces.IIndex.restore`.
     :raises IndexFailure: it may be tried again.
     """
     with asking_index():
         try:
-            registered = await index.restore(stored)
+            registered = await index.restore(stored, over=over)
         except Unstorable as refusal:
             return Restored(Outcome.REFUSED, reason=str(refusal))
         if registered is not None:
@@ -48,7 +49,7 @@ async def restore(index: IIndex, stored: StoredObject) -> Restored:
         path = await path_of(index, stored.instance.sop_instance_uid)
     if path == stored.file.path:
         return Restored(Outcome.ALREADY_REGISTERED)
-    return Restored(Outcome.GIVEN_UP) if path is None else Restored(Outcome.OLDER_VERSION, path)
+    return Restored(Outcome.GIVEN_UP) if path is None else Restored(Outcome.OTHER_VERSION, path)
 
 
 async def path_of(index: IIndex, sop_instance_uid: str) -> str | None:

@@ -109,6 +109,8 @@ class UnregisteredFiles:
             await self._files.status(path)
             return None
         try:
+            if self._remedies.mend(Kind.ORPHAN):
+                return await self._files.read_durably(path)
             return await self._files.read(path)
         except NoObject as fault:
             return fault

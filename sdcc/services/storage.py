@@ -110,7 +110,7 @@ class StorageProvider:
             await self._objects.remove(path)
             raise
         except Exception:  # a fault of the program, past which the index's contract says nothing
-            self._remove_later(self._remove_unless_registered(stored), path)
+            self._remove_later(self._remove_disowned(stored), path)
             raise
         if registered.replaced is not None:
             self._remove_later(self._objects.remove(registered.replaced), registered.replaced)
@@ -122,11 +122,13 @@ class StorageProvider:
         if loser is not None:
             self._remove_later(self._objects.remove(loser), loser)
 
-    async def _remove_unless_registered(self, stored: StoredObject) -> None:
-        async for registered in self._index.instances(stored.study.study_instance_uid):
-            if registered.file.path == stored.file.path:
-                return
-        await self._objects.remove(stored.file.path)
+    async def _remove_disowned(self, stored: StoredObject) -> None:
+        path = stored.file.path
+        try:
+            if await self._index.disown(stored.instance.sop_instance_uid, path):
+                await self._objects.remove(path)
+        except OutOfResources as error:
+            self._log.warn("{path} is left where it is: {reason}", path=path, reason=error)
 
     def _remove_later(self, removal: Coroutine[Deferred[None], object, None], path: str) -> None:
         """Begin to remove a file, keeping nobody waiting but :meth:`settle`."""

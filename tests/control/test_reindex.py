@@ -93,10 +93,10 @@ async def test_what_was_interrupted_is_completed_by_the_next_run(
     really = stored_files.read
     interrupt: list[Callable[[], Deferred[None]]] = []
 
-    def read(path: str, *arguments: Any) -> stored_files.FoundFile:
+    def read(path: str, *arguments: Any, **keywords: Any) -> stored_files.FoundFile:
         if path == objects[20].file.path:
             ANY.callFromThread(interrupt[0])
-        return really(path, *arguments)
+        return really(path, *arguments, **keywords)
 
     with monkeypatch.context() as patch:
         patch.setattr(stored_files, "read", read)
@@ -220,7 +220,7 @@ class Index:
         self.asking_fault: Exception | None = None
         self.rows: dict[str, str] = {}
 
-    async def restore(self, stored: StoredObject) -> Registered | None:
+    async def restore(self, stored: StoredObject, *, over: str | None = None) -> Registered | None:
         if self.fault is not None:
             raise self.fault
         path = self.rows.setdefault(stored.instance.sop_instance_uid, stored.file.path)
@@ -368,7 +368,7 @@ class TestNewFiles:
         running, path = begun
         relative = path.relative_to(path.parents[6]).as_posix()
         running.index.rows["1.2.3"] = relative
-        running.index.restore = lambda stored: execute(lambda: None)  # type: ignore[assignment, method-assign]
+        running.index.restore = lambda stored, over: execute(lambda: None)  # type: ignore[assignment, method-assign]
         running.clock.pump([0.5] * 2)
         assert running.reindexing.counts == reindexing.Counts(already_registered=1)
 

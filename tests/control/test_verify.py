@@ -213,17 +213,19 @@ async def test_an_orphan_is_registered_as_reindex_would(archive: Archive, receiv
 async def test_of_two_files_of_an_object_the_newer_stays(
     archive: Archive, receive: Reception, *, orphan_is_newer: bool
 ) -> None:
-    first, second = receive("1.2.3", age=50), receive("1.2.3")
+    """The other goes aside: which one is newer is the clocks' word alone."""
+    first, second = receive("1.2.3", name=b"Suzuki^I", age=50), receive("1.2.3")
     await registered(archive.configuration, as_found(first if orphan_is_newer else second, archive.storage))
     code, [finding], _ = await archive.verify(repair=True)
     orphan = second if orphan_is_newer else first
-    removed = "older version of a registered object, removed"
+    aside = f"quarantine/{first.file.path}"
     assert code == 0
     assert finding == [
-        *("orphan", orphan.file.path, "1.2.3"),
-        f"registered; {removed}" if orphan_is_newer else removed,
+        *("later" if orphan_is_newer else "orphan", orphan.file.path, "1.2.3"),
+        "registered; " * orphan_is_newer + f"another version moved to {aside}",
     ]
     assert archive.files() == [second.file.path]
+    assert archive.files("quarantine") == [aside]
     assert await registered(archive.configuration) == [as_found(second, archive.storage)]
     assert await archive.clean()
 
@@ -232,12 +234,13 @@ async def test_of_two_files_of_an_object_the_newer_stays(
 async def test_of_many_orphans_of_one_object_the_newest_stays(archive: Archive, receive: Reception) -> None:
     await registered(archive.configuration, receive("1.2.9"))
     ages = [30, 10, 50, 20, 40]
-    versions = {age: receive("1.2.3", age=age) for age in ages}
+    versions = {age: receive("1.2.3", name=f"Name{age}".encode(), age=age) for age in ages}
     code, findings, _ = await archive.verify(repair=True)
     assert code == 0
     assert len(findings) <= 5
     assert versions[10].file.path in archive.files()
     assert len(archive.files()) == 2
+    assert len(archive.files("quarantine")) == 4
     assert await archive.clean()
 
 
@@ -261,7 +264,7 @@ async def test_an_older_version_is_kept_where_the_newer_cannot_be_read(
         ["unreadable", newer.file.path, "1.2.3", "Input/output error"],
         [
             *("orphan", older.file.path, "1.2.3"),
-            "an older version, kept because the registered one cannot be read",
+            "kept because the registered file cannot be read",
         ],
     ]
     assert {older.file.path, newer.file.path} < {*archive.files()}
@@ -408,8 +411,8 @@ async def test_rows_that_hang_on_nothing_go_and_their_files_are_registered_anew(
 async def test_what_the_disk_does_not_let_go_is_said_and_stays(
     archive: Archive, receive: Reception, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    older, newer, bad = receive("1.2.3", age=50), receive("1.2.3"), receive("1.2.4")
-    await registered(archive.configuration, newer, bad)
+    copy, original, bad = receive("1.2.3", age=50), receive("1.2.3"), receive("1.2.4")
+    await registered(archive.configuration, original, bad)
     flip(archive.file(bad))
     files = archive.everything()
 
@@ -426,8 +429,8 @@ async def test_what_the_disk_does_not_let_go_is_said_and_stays(
         assert words["altered"] == "cannot be moved: Permission denied"
         assert len(await registered(archive.configuration)) == 2
     else:
-        assert words["orphan"] == "an older version cannot be removed: Permission denied"
-        assert archive.everything().items() >= {older.file.path: files[older.file.path]}.items()
+        assert words["orphan"] == "a copy of a registered object, cannot be removed: Permission denied"
+        assert archive.everything().items() >= {copy.file.path: files[copy.file.path]}.items()
     assert (await archive.verify(repair=True))[0] == 0
     assert await archive.clean()
 

@@ -11,7 +11,7 @@ import pytest
 
 from sdcc.index import postgres_mending, sqlite, sqlite_mending
 from sdcc.index.restoring import found
-from sdcc.interfaces import LooseRow, OutOfResources, Registered, StoredObject
+from sdcc.interfaces import LooseRow, OutOfResources, Registered, StoredObject, Unstorable
 
 Make = Callable[..., StoredObject]
 
@@ -96,21 +96,45 @@ def test_a_file_that_no_row_names_is_disowned(engine: Any, make: Make, uid: str)
 
 @pytest.mark.parametrize("change", ["disown", "unregister"])
 def test_the_statement_of_a_registration_that_comes_later_does_not_register_it(
-    new_postgresql: Any, make: Make, change: str
+    engine: Any, make: Make, change: str
 ) -> None:
-    with new_postgresql() as engine:
-        if change == "unregister":
-            engine.register(make("1", path="given up"))
-            assert unregister(engine, make("1", path="given up"))
-        else:
-            assert disown(engine, "1", "given up")
-        received, restored, good = engine.register(
-            make("1", path="given up", seconds=1), found(make("1", path="given up", seconds=1)), make("2")
-        )
-        assert isinstance(received, OutOfResources)
-        assert not isinstance(restored, Registered)
-        assert good == Registered(None)
-        assert engine.instances() == [make("2")]
+    if change == "unregister":
+        engine.register(make("1", path="given up"))
+        assert unregister(engine, make("1", path="given up"))
+    else:
+        assert disown(engine, "1", "given up")
+    received, restored, good = engine.register(
+        make("1", path="given up", seconds=1), found(make("1", path="given up", seconds=1)), make("2")
+    )
+    assert isinstance(received, Unstorable)
+    assert not isinstance(restored, Registered)
+    assert good == Registered(None)
+    assert engine.instances() == [make("2")]
+
+
+def test_a_registration_that_comes_later_than_its_successor_replaces_nothing(engine: Any, make: Make) -> None:
+    """As where its process was held up, and another has found its file, and a third has replaced it."""
+    engine.register(make("1", path="first"))
+    assert engine.register(make("1", path="second", seconds=1)) == [Registered("first")]
+    [late] = engine.register(make("1", path="first"))
+    assert isinstance(late, Unstorable)
+    assert engine.instances() == [make("1", path="second", seconds=1)]
+    assert engine.select("SELECT path, successor FROM gone") == [("first", "second")]
+
+
+def test_what_is_registered_again_under_its_own_path_is_not_gone(engine: Any, make: Make) -> None:
+    for _ in range(2):
+        assert engine.register(make("1")) == [Registered(None)]
+    assert engine.select("SELECT count(*) FROM gone") == [(0,)]
+
+
+def test_what_is_gone_is_forgotten_after_30_days(engine: Any, make: Make) -> None:
+    """When something is replaced: then the table grows."""
+    for path, since in (("old", "2024-05-01T09:30:00.000Z"), ("new", "2999-05-01T09:30:00.000Z")):
+        engine.tamper(f"INSERT INTO gone (path, since) VALUES ('{path}', '{since}')")
+    engine.register(make("1", path="first"))
+    engine.register(make("1", path="second", seconds=1))
+    assert {path for (path,) in engine.select("SELECT path FROM gone")} == {"first", "new"}
 
 
 def test_a_registration_under_way_is_waited_for(

@@ -317,6 +317,54 @@ def test_a_settlement_that_fails_is_tried_again_with_nothing_registered_before(b
     assert bench.writer.refusal is None
 
 
+def late_failure(bench: Bench, promise: Any) -> tuple[Session, Any]:
+    """One object whose commit fails after it was answered."""
+    session = Session()
+    bench.next = session
+    bench.writer.start()
+    waiting = bench.submit("1")
+    bench.advance(TIMEOUT)
+    assert type(waiting.outcome) is OutcomeUnknown
+
+    async def end() -> Registered | None:
+        return await waiting.outcome.settled  # type: ignore[no-any-return]
+
+    ended = promise(end())
+    session.executed[0][1].errback(Refused("57014", "canceling statement"))
+    return session, ended
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome", "removed"),
+    [(("1", False, None), None, ["1"]), (("1", True, None), Registered(None), [])],
+)
+def test_what_fails_after_its_answer_is_settled_before_its_file_goes(
+    *, bench: Bench, promise: Any, pending: object, row: Any, outcome: Any, removed: list[str]
+) -> None:
+    """Another process may have found the file, and registered it."""
+    session, ended = late_failure(bench, promise)
+    settling, rows = session.executed[1]
+    assert "sdcc_settle" in settling
+    assert (ended.outcome, bench.removed) == (pending, [])
+    rows.callback([row])
+    assert (ended.outcome, bench.removed) == (outcome, removed)
+    assert not [*bench.directory.iterdir()]
+
+
+def test_where_that_is_not_possible_the_next_session_settles_it(
+    bench: Bench, promise: Any, pending: object
+) -> None:
+    session, ended = late_failure(bench, promise)
+    bench.next = another = Session()
+    session.executed[1][1].errback(Refused("40P01", "deadlock detected"))
+    assert (ended.outcome, bench.removed) == (pending, [])
+    assert [*bench.directory.iterdir()], "it is written down"
+    bench.advance(0.2)
+    another.executed[0][1].callback([("1", False, None)])
+    assert (ended.outcome, bench.removed) == (None, ["1"])
+    assert not [*bench.directory.iterdir()]
+
+
 def test_stop_waits_for_no_attempt(bench: Bench, promise: Any) -> None:
     """It may hang on the look-up of a name."""
     bench.next = Deferred()

@@ -17,9 +17,9 @@ Make = Callable[..., StoredObject]
 RECEIVED = datetime.datetime(2024, 5, 1, 9, 30, tzinfo=datetime.UTC)
 
 
-def restore(engine: Any, *objects: StoredObject) -> list[bool]:
+def restore(engine: Any, *objects: StoredObject, over: str | None = None) -> list[bool]:
     """Of each whether it was registered."""
-    return [engine.run(engine.index.restore(stored)) is not None for stored in objects]
+    return [engine.run(engine.index.restore(stored, over=over)) is not None for stored in objects]
 
 
 def test_an_object_that_nobody_knows_is_registered(engine: Any, make: Make) -> None:
@@ -128,21 +128,41 @@ def test_paths_are_those_of_the_objects_that_are_registered(engine: Any, make: M
     assert engine.run(engine.index.paths([])) == {}
 
 
+@pytest.mark.parametrize("over", [None, "", "second"])
+def test_a_path_that_was_given_up_is_not_registered_again(engine: Any, make: Make, over: str | None) -> None:
+    engine.register(make(path="first"))
+    engine.register(make(path="second", seconds=1))
+    engine.tamper("INSERT INTO gone (path) VALUES ('given up')")
+    gone = [make(path="first", seconds=2), make(path="given up", seconds=3), make("9", path="given up")]
+    assert restore(engine, *gone, over=over) == [False] * 3
+    assert [type(result) for result in engine.register(*map(found, gone), found(make("8")))] == [
+        *[Superseded] * 3,
+        Registered,
+    ]
+    assert {stored.file.path for stored in engine.instances()} == {"second", make("8").file.path}
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1])
+@pytest.mark.parametrize(
+    ("over", "replaces"), [("known", True), ("", False), ("elsewhere", False)], ids=["it", "none", "another"]
+)
+def test_it_takes_the_place_of_the_file_that_is_named_and_of_no_other(
+    engine: Any, make: Make, seconds: float, over: str, replaces: bool
+) -> None:
+    """Whatever the clock said when they were received."""
+    known, other = make(path="known"), make(path="other", seconds=seconds)
+    engine.register(known)
+    assert restore(engine, other, over=over) == [replaces]
+    assert engine.instances() == [other if replaces else known]
+
+
+@pytest.mark.parametrize("over", ["", "known"])
+def test_where_there_is_no_row_there_is_a_place(engine: Any, make: Make, over: str) -> None:
+    assert restore(engine, make(), over=over) == [True]
+    assert engine.instances() == [make()]
+
+
 # --- on PostgreSQL ---------------------------------------------------------------------------
-
-
-def test_a_path_that_was_given_up_is_not_registered_again(new_postgresql: Any, make: Make) -> None:
-    with new_postgresql() as engine:
-        engine.register(make(path="first"))
-        engine.register(make(path="second", seconds=1))
-        engine.select("INSERT INTO gone (path) VALUES ('given up')")
-        gone = [make(path="first", seconds=2), make(path="given up", seconds=3), make("9", path="given up")]
-        assert restore(engine, *gone) == [False] * 3
-        assert [type(result) for result in engine.register(*map(found, gone), found(make("8")))] == [
-            *[Superseded] * 3,
-            Registered,
-        ]
-        assert {stored.file.path for stored in engine.instances()} == {"second", make("8").file.path}
 
 
 def test_an_object_whose_commit_was_interrupted_is_noted_nowhere(

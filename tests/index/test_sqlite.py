@@ -15,6 +15,7 @@ from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 
 from sdcc.index import sqlite, sqlite_writer
+from sdcc.index.restoring import found
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject, Unstorable
 
@@ -285,6 +286,56 @@ def test_a_transaction_that_outlives_the_timeout_is_unknown_refused_and_settled(
     assert end.outcome == Registered(None)
     assert engine.index.refusal is None
     assert engine.instances() == [make()]
+
+
+@pytest.mark.parametrize("is_found", [False, True])
+@pytest.mark.parametrize("works_again", [True, False])
+def test_what_fails_after_its_answer_is_given_up_unless_another_process_has_found_its_file(
+    *, engine: Any, make: Make, promise: Any, disk: Disk, is_found: bool, works_again: bool
+) -> None:
+    """Who was told that it failed removes the file."""
+    engine.thread.held = True
+    registered = promise(engine.index.register(make(path="new")))
+    engine.clock.advance(10)
+    assert type(registered.outcome) is OutcomeUnknown
+    ended = promise(outcome_of(registered.outcome))
+    disk.failing = "BEGIN IMMEDIATE"
+    engine.thread.run_next()
+    assert ended.outcome is not None, "which would be the end of the file"
+    disk.failing = None
+    if is_found:
+        another = sqlite_writer.Writer(engine.path, 1.0)
+        another.commit([found(make(path="new"))])
+        another.close()
+    if not works_again:
+        disk.failing = "BEGIN IMMEDIATE"
+        engine.thread.run_next()
+        disk.failing = None
+    engine.release()
+    engine.clock.advance(sqlite.TRIAL_INTERVAL)
+    assert ended.outcome == (Registered(None) if is_found else None)
+    assert [stored.file.path for stored in engine.instances()] == ["new"] * is_found
+    assert engine.select("SELECT path FROM gone") == ([] if is_found else [("new",)])
+
+
+async def outcome_of(doubt: OutcomeUnknown) -> Registered | None:
+    return await doubt.settled
+
+
+def test_a_doubtful_object_that_another_has_replaced_was_registered(
+    engine: Any, make: Make, promise: Any, disk: Disk
+) -> None:
+    """So that the file that it has replaced itself goes, and not only its own."""
+    engine.register(make(path="first"))
+    disk.failing, disk.instead = "COMMIT", "COMMIT"
+    [doubt] = engine.register(make(path="second", seconds=1))
+    disk.failing = disk.instead = None
+    another = sqlite_writer.Writer(engine.path, 1.0)
+    another.commit([make(path="third", seconds=2)])
+    another.close()
+    ended = promise(outcome_of(doubt))
+    engine.clock.advance(sqlite.TRIAL_INTERVAL)
+    assert ended.outcome == Registered("first")
 
 
 def test_a_lock_that_another_process_keeps_is_a_certain_failure(new_sqlite: NewSQLite, make: Make) -> None:

@@ -129,6 +129,23 @@ def test_an_older_database_is_upgraded_in_place(path: Path) -> None:
     assert value(path, "SELECT study_instance_uid || coalesce(note, ' without') FROM study") == "1.2 without"
 
 
+def test_a_database_of_version_1_keeps_its_rows_and_learns_what_is_gone(path: Path) -> None:
+    prepare(path, WAIT, SCRIPTS[:1])
+    alter(path, "INSERT INTO study (study_instance_uid, patient_name) VALUES ('1.2', 'Yamada^T')")
+    assert value(path, "SELECT count(*) FROM sqlite_master WHERE name = 'gone'") == 0
+    prepare(path, WAIT)
+    assert value(path, "PRAGMA user_version") == 2
+    assert value(path, "SELECT study_instance_uid || patient_name FROM study") == "1.2Yamada^T"
+    alter(path, "INSERT INTO gone (path) VALUES ('given up')")
+    assert value(path, "SELECT length(since) FROM gone") == len("2024-05-01T09:30:00.000Z")
+
+
+def test_a_program_of_version_1_refuses_version_2(path: Path) -> None:
+    prepare(path, WAIT)
+    with pytest.raises(ValueError, match="schema version 2 is newer than this program's, 1; use the SDCC"):
+        prepare(path, WAIT, SCRIPTS[:1])
+
+
 def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
     prepare(path, WAIT)
     with pytest.raises(OSError, match="no such table: nowhere"):
@@ -232,7 +249,11 @@ REFUSED: list[tuple[Callable[[Path], None], type[Exception], str]] = [
     (directory, OSError, "cannot be opened; it must be a file"),
     (another_programs, ValueError, "another program's database; name another file"),
     (another_application, ValueError, "another program's database; name another file"),
-    (newer, ValueError, "schema version 2 is newer than this program's, 1; use the SDCC that wrote it"),
+    (
+        newer,
+        ValueError,
+        f"schema version {len(NEWER)} is newer than this program's, {len(SCRIPTS)}; use the SDCC that",
+    ),
     (damaged, ValueError, "the database is damaged; put a backup in its place"),
     (read_only, OSError, "cannot be written; this user must be able to write it"),
 ]
@@ -276,7 +297,8 @@ def test_a_reader_can_write_nothing(path: Path) -> None:
 def test_a_reader_does_not_upgrade(path: Path) -> None:
     prepare(path, WAIT)
     alter(path, "PRAGMA user_version = 0")
-    with pytest.raises(ValueError, match="older than this program's, 1; start SDCC once"), reader(path, WAIT):
+    words = f"older than this program's, {len(SCRIPTS)}; start SDCC once"
+    with pytest.raises(ValueError, match=words), reader(path, WAIT):
         pass
     assert value(path, "PRAGMA user_version") == 0
 

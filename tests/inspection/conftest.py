@@ -15,6 +15,7 @@ from twisted.logger import globalLogPublisher
 from zope.interface import implementer
 
 from sdcc.archive.filesystem import FileSystem
+from sdcc.index.restoring import Held, found
 from sdcc.inspection import files
 from sdcc.inspection.files import Files
 from sdcc.inspection.findings import Finding, Kind
@@ -45,8 +46,10 @@ class Life:
 class Disk:
     """The real file system, as long as the process lives."""
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, life: Life, calls: list[tuple[str, str]]) -> None:
         self._life = life
+        self._calls = calls
+        self._paths: dict[int, str] = {}
         self._real = FileSystem()
         #: By call and a part of the path, what it raises.
         self.faults: dict[tuple[str, str], OSError] = {}
@@ -59,7 +62,11 @@ class Disk:
             for (failing, part), fault in self.faults.items():
                 if failing == name and part in str(subject):
                     raise fault
-            return getattr(self._real, name)(subject, *arguments, **keywords)
+            self._calls.append((name, self._paths.get(subject, subject)))
+            result = getattr(self._real, name)(subject, *arguments, **keywords)
+            if name == "open_existing":
+                self._paths[result] = subject
+            return result
 
         return call
 
@@ -71,16 +78,18 @@ class Index:
     :ivar before: what is done before a call, by its name.
     """
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, life: Life, calls: list[tuple[str, str]]) -> None:
         self._life = life
         self.refusal: str | None = None
         self.rows: dict[str, StoredObject] = {}
         self.gone: set[str] = set()
         self.loose: list[LooseRow] = []
         self.before: dict[str, Callable[[], None]] = {}
+        self._calls = calls
 
     def _called(self, name: str) -> None:
         self._life.live()
+        self._calls.append((name, ""))
         self.before.get(name, lambda: None)()
 
     def add(self, *objects: StoredObject) -> None:
@@ -98,15 +107,15 @@ class Index:
     async def register(self, stored: StoredObject) -> Registered:
         raise AssertionError("not an inspection's business")
 
-    async def restore(self, stored: StoredObject) -> Registered | None:
+    async def restore(self, stored: StoredObject, *, over: str | None = None) -> Registered | None:
         self._called("restore")
         known = self.rows.get(stored.instance.sop_instance_uid)
         if stored.file.path in self.gone:
             return None
-        if known and (
-            known.file.path == stored.file.path or known.file.received_at >= stored.file.received_at
-        ):
+        if known and found(stored, over).gives_way_to(Held(known.file.path, known.file.received_at)):
             return None
+        if known:
+            self.gone.add(known.file.path)
         self.add(stored)
         return Registered(known.file.path if known else None)
 
@@ -159,8 +168,10 @@ class Archive:
     def __init__(self, storage: Path) -> None:
         self.storage = storage
         self.life = Life()
-        self.index = Index(self.life)
-        self.disk = Disk(self.life)
+        #: Calls of the disk and their paths, and calls of the index.
+        self.calls: list[tuple[str, str]] = []
+        self.index = Index(self.life, self.calls)
+        self.disk = Disk(self.life, self.calls)
         self.clock = Clock()
         self.receive: Reception = receiver(storage)
         self.now = 2e9

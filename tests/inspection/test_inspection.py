@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -11,6 +10,8 @@ from zope.interface.verify import verifyObject
 from sdcc.inspection.findings import Finding, Kind
 from sdcc.inspection.remedies import EVERYTHING, HARMLESS
 from sdcc.interfaces import IIndex, LooseRow, OutOfResources, Unstorable
+
+from ..archives import at_the_end
 
 PATIENCE = 15.0
 
@@ -114,6 +115,84 @@ class TestNewFiles:
         archive.clock.advance(0.1)
         assert (running.ended, archive.findings) == ([None], [])
         assert archive.index.rows.keys() == {"1.2.1"}
+
+    def test_this_process_s_own_are_none_of_its_business(self, archive: Any) -> None:
+        """Whatever the clock says: it registers or removes them itself."""
+        own = archive.receive("1.2.3").file.path
+        archive.now += 1e6
+        archive.inspect(EVERYTHING, is_own=lambda path: path == own)
+        assert archive.findings == []
+        assert archive.index.rows.keys() == {"1.2.1"}
+
+
+# --- what is durable before a row names it -----------------------------------------------------------
+
+
+def durable(archive: Any) -> list[list[str]]:
+    """Of each call of `restore`, what was synced since the one before, relative to the storage directory."""
+    synced: list[list[str]] = [[]]
+    for name, path in archive.calls:
+        if name in ("sync", "sync_directory"):
+            synced[-1].append(str(path).removeprefix(f"{archive.storage}/"))
+        elif name == "restore":
+            synced.append([])
+    return synced
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_file_and_its_name_are_durable_before_a_row_names_them(archive: Any) -> None:
+    """Who put it there may have been killed between the link and the syncs; a power cut would take it."""
+    orphans = [archive.receive("1.1"), archive.receive("1.2"), archive.receive("1.3", study="1.9")]
+    archive.calls.clear()
+    archive.inspect(HARMLESS)
+    assert archive.index.rows.keys() == {"1.1", "1.2", "1.3"}
+    first, second, third = (stored.file.path for stored in orphans)
+    chain = [first.rsplit("/", number)[0] for number in range(1, 7)]
+    assert chain[-1] == "objects"
+    other = third.rsplit("/", 1)[0]
+    assert durable(archive) == [
+        [first, *chain],
+        [second],
+        [third, other, other.rsplit("/", 1)[0], chain[2]],
+        [],
+    ]
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_second_walk_syncs_what_came_since_the_first(archive: Any) -> None:
+    files = archive.files()
+
+    async def walk() -> None:
+        async for paths in files.batches():
+            for path in paths:
+                await files.read_durably(path)
+
+    stored = archive.receive("1.1")
+    directory = f"{archive.storage}/{stored.file.path.rpartition('/')[0]}"
+    for _ in range(2):
+        archive.calls.clear()
+        at_the_end(walk())
+        assert ("sync_directory", directory) in archive.calls
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("call", ["sync", "sync_directory"])
+def test_what_cannot_be_made_durable_is_not_registered(archive: Any, call: str) -> None:
+    archive.receive("1.1")
+    archive.disk.faults = {(call, ""): OSError(5, "Input/output error")}
+    archive.inspect(EVERYTHING)
+    assert archive.index.rows == {}
+    assert [(finding.kind, finding.words) for finding in archive.findings] == [
+        (Kind.UNREADABLE, ["Input/output error"])
+    ]
+
+
+@pytest.mark.usefixtures("settled")
+def test_where_nothing_is_mended_nothing_is_synced(archive: Any) -> None:
+    archive.receive("1.1")
+    archive.calls.clear()
+    archive.inspect()
+    assert {name for name, _ in archive.calls}.isdisjoint({"sync", "sync_directory"})
 
 
 # --- what is given up --------------------------------------------------------------------------------
@@ -254,16 +333,12 @@ def test_a_kill_at_any_call_of_a_repair_loses_nothing_and_the_next_completes_it(
     for end in range(500):
         archive = new_archive()
         good, gone, altered, newer = (archive.receive(f"1.{name}") for name in range(4))
-        older, orphan, given_up, replaced = (archive.receive(f"1.{name}", age=50) for name in (3, 5, 6, 7))
-        replacement = archive.receive("1.7")
-        long_ago = replaced.file.received_at.replace(year=2000)
-        archive.index.add(
-            good,
-            gone,
-            altered,
-            newer,
-            dataclasses.replace(replaced, file=dataclasses.replace(replaced.file, received_at=long_ago)),
+        older, orphan, given_up, replaced = (
+            archive.receive(f"1.{name}", name=b"Suzuki^I", age=50) for name in (3, 5, 6, 7)
         )
+        replacement = archive.receive("1.7")
+        copy = archive.receive("1.0", age=50)
+        archive.index.add(good, gone, altered, newer, replaced)
         archive.index.gone.add(given_up.file.path)
         archive.path(gone).unlink()
         archive.path(altered).write_bytes(archive.path(altered).read_bytes()[:-1] + b"\x55")
@@ -283,10 +358,8 @@ def test_a_kill_at_any_call_of_a_repair_loses_nothing_and_the_next_completes_it(
         assert archive.index.rows.keys() == {"1.0", "1.3", "1.5", "1.6", "1.7"}
         assert archive.index.rows["1.7"].file.path == replacement.file.path
         contents = archive.contents()
-        assert before == set(contents.values()), (
-            "of all that was there, older versions' copies alone are gone"
-        )
-        assert not {older.file.path, replaced.file.path} & contents.keys()
+        assert before == set(contents.values()), "of all that was there, a copy alone is gone"
+        assert not {older.file.path, replaced.file.path, copy.file.path} & contents.keys()
         assert {newer.file.path, orphan.file.path} <= contents.keys()
         if is_whole:
             break

@@ -50,7 +50,7 @@ def test_it_mends_what_is_harmless_and_names_what_is_left(archive: Any, log: Any
     archive.index.add(good, altered, gone, newer)
     archive.path(altered).write_bytes(archive.path(altered).read_bytes()[:-1] + b"\x55")
     archive.path(gone).unlink()
-    older, orphan = archive.receive("1.2.3", age=50), archive.receive("1.2.4")
+    older, orphan = archive.receive("1.2.3", name=b"Suzuki^I", age=50), archive.receive("1.2.4")
     nothing = archive.path(good).with_name("1.2.9-x.dcm")
     nothing.write_text("no object")
     looking = Looking(archive)

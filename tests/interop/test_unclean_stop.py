@@ -117,7 +117,7 @@ def test_the_log_says_when_it_begins_and_what_it_found(start, connect, settings)
     rows = {uid: server.storage / row["path"] for uid, row in server.instances().items()}
     rows[gone].unlink()
     orphan = rows[older].with_name(f"{older}-left.dcm")
-    orphan.write_bytes(rows[older].read_bytes())
+    orphan.write_bytes(rows[older].read_bytes()[:-1] + b"\x55")
     os.utime(orphan, (1, 1))
     kill(server)
     server.start()

@@ -116,7 +116,7 @@ class Index:
         self.refusal = None
         self.fault = None
         self.registers_before_fault = False
-        self.instances_fault = None
+        self.disown_fault = None
         self.rows = {}
 
     def prepare(self):
@@ -137,14 +137,17 @@ class Index:
         replaced, self.rows[uid] = self.rows.get(uid), stored
         return Registered(replaced.file.path if replaced else None)
 
-    async def restore(self, stored):
+    async def restore(self, stored, *, over=None):
         raise AssertionError("not a service's business")
 
     async def paths(self, sop_instance_uids):
         raise AssertionError("not a service's business")
 
     async def disown(self, sop_instance_uid, path):
-        raise AssertionError("not a service's business")
+        if self.disown_fault is not None:
+            raise self.disown_fault
+        stored = self.rows.get(sop_instance_uid)
+        return stored is None or stored.file.path != path
 
     async def unregister(self, sop_instance_uid, path):
         raise AssertionError("not a service's business")
@@ -156,11 +159,7 @@ class Index:
         raise AssertionError("not a service's business")
 
     async def instances(self, study_instance_uid=None):
-        if self.instances_fault is not None:
-            raise self.instances_fault
-        for stored in self.rows.values():
-            if study_instance_uid in (None, stored.study.study_instance_uid):
-                yield stored
+        raise AssertionError("not a service's business")
 
 
 @pytest.fixture

@@ -226,10 +226,13 @@ def test_after_a_fault_of_the_index_the_file_stays_if_a_row_names_it(registers, 
 
 def test_after_a_fault_of_the_index_the_file_stays_if_nobody_knows(scene, result_of):
     scene.index.fault = FAULT
-    scene.index.instances_fault = OutOfResources("no connection")
+    scene.index.disown_fault = OutOfResources("no connection")
     with capturedLogs() as logs:
         assert result_of(scene.store().complete()).status == Status.PROCESSING_FAILURE
-    assert len(logs) == 2
+    assert [log["log_format"] for log in logs] == [
+        "{path} is left where it is: {reason}",
+        "C-STORE failed",
+    ]
     assert scene.objects.removed == []
 
 

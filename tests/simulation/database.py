@@ -104,6 +104,10 @@ class Database:
         del self.rows[uid]
         return self.disown(uid, path)
 
+    def is_gone(self, path: str) -> bool:
+        """Whether it is never registered again."""
+        return path in self._gone
+
     def replaced_by(self, path: str) -> str | None:
         """The path whose place this one took."""
         return next((before for before, successor in self._gone.items() if successor == path), None)

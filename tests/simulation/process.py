@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from sdcc.config import Configuration
+from sdcc.inspection.look import Look
 from sdcc.interfaces import RunInThread
 from sdcc.service import SDCC, World
 
@@ -124,6 +125,16 @@ class Process:
     @property
     def is_stopping(self) -> bool:
         return self._stop is not None and not self._stop.called and not self.is_dead
+
+    @property
+    def look(self) -> Look | None:
+        """Its look after an unclean stop."""
+        return self.service._look
+
+    @property
+    def is_looking(self) -> bool:
+        ended = self.look and self.look._ended
+        return bool(ended and not ended.called)
 
     def die(self, how: str | None) -> None:
         """

@@ -51,14 +51,19 @@ class Promises:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        #: Files that no row names because a crash came between.
+        #: Files that no row names because a crash came between, until a server has looked,
+        self._crashed: frozenset[str] = frozenset()
+        #: or because of what nobody could know.
         self._excused: frozenset[str] = frozenset()
+        #: When the earliest file came, by UID, that rows have named since the servers started last.
+        self._earliest: dict[str, float] = {}
         self._breaches: list[Broken] = []
 
     # --- at every step: the server cannot catch what is found while it runs ---
 
     def committed(self, stored: StoredObject) -> None:
         self._found(partial(self._check_row, stored))
+        self._note_row(stored)
 
     def about_to_remove(self, path: str) -> None:
         self._found(partial(self._check_removal, path))
@@ -89,10 +94,13 @@ class Promises:
     def after_crash(self) -> None:
         """What was acknowledged is there, and nothing that is half, before anybody mends anything."""
         self._check_objects()
-        self._excused |= self._unnamed()
+        self._crashed |= self._unnamed()
 
     def after_start(self, processes: Iterable[Process]) -> None:
         """What dead processes left in `incoming` is gone."""
+        self._earliest.clear()
+        for stored in self._scene.database.rows.values():
+            self._note_row(stored)
         folders = self._scene.disk.names(f"{ROOT}/{INCOMING}")
         for name in folders:
             lock = self._scene.disk.find(f"{ROOT}/{INCOMING}/{name}/{PROCESS_LOCK}")
@@ -101,6 +109,17 @@ class Promises:
         living = [process for process in processes if not process.is_dead]
         if len(folders) != len(living) and not self._scene.conditions.tidies:
             raise Broken(f"{len(living)} processes live, and {INCOMING} holds {folders}")
+
+    def after_looks(self, processes: Iterable[Process]) -> None:
+        """What crashes left is registered or gone, but for what is the administrator's to decide."""
+        looks = [process.look for process in processes if process.look is not None]
+        conditions = self._scene.conditions
+        if not looks or not conditions.is_disk_sound or conditions.tidies:
+            return  # the record may be lost that says since when to look
+        first = f"{ROOT}/{OBJECTS}/{min(look._since for look in looks):%Y/%m/%d}"
+        for path in self._crashed & self._orphans() - self._excused:
+            if path >= first and not self._is_left(path):
+                raise Broken(f"a server has looked, and no row names {path}")
 
     def after_rest(self, process: Process, *, is_well: bool = True) -> None:
         """When all peers have been gone for long, nothing of them is left, and nothing is in doubt."""
@@ -134,7 +153,7 @@ class Promises:
         left = self._scene.disk.files(f"{ROOT}/{INCOMING}")
         if parts := [path for path in left if not path.endswith(f"/{PROCESS_LOCK}")]:
             raise Broken(f"nobody lives, and there still is {parts}")
-        if orphans := self._orphans() - self._excused:
+        if orphans := self._orphans() - self._excused - self._crashed:
             raise Broken(f"no row names {sorted(orphans)}, though there was no crash")
 
     # --- within ---
@@ -198,6 +217,20 @@ class Promises:
             has_head = file.data[128:132] == b"DICM"
             if not has_head or not any(file.data.endswith(version.data_set) for version in versions):
                 raise Broken(f"{path} is not whole")
+
+    def _is_left(self, path: str) -> bool:
+        """Whether a look leaves a file: it came later than what was registered then, or was given up."""
+        file = self._scene.disk.find(path)
+        earliest = self._earliest.get(path.rpartition("/")[2].partition("-")[0])
+        if file is None or earliest is None:
+            return self._scene.database.is_gone(path.removeprefix(f"{ROOT}/"))
+        return file.changed_at > earliest
+
+    def _note_row(self, stored: StoredObject) -> None:
+        file = self._scene.disk.find(f"{ROOT}/{stored.file.path}")
+        if file is not None:
+            uid = stored.instance.sop_instance_uid
+            self._earliest[uid] = min(self._earliest.get(uid, file.changed_at), file.changed_at)
 
     def _unnamed(self) -> set[str]:
         """Files that no row names."""

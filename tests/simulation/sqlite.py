@@ -8,9 +8,10 @@ from typing import Any
 from unittest.mock import patch
 
 from sdcc.index.doubts import Doubt as ToSettle
+from sdcc.index.restoring import Superseded
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.index.sqlite_writer import Doubt, Written
-from sdcc.interfaces import OutOfResources, StoredObject
+from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
 
 from .conditions import ROOT
 from .database import GivenUp
@@ -28,10 +29,7 @@ class Writer:
         troubles = self._troubles
         match troubles.fault(group):
             case None:
-                try:
-                    return Written(results=[*troubles.commit(group)])
-                except GivenUp:
-                    return Written(results=[OutOfResources("index: a file was given up") for _ in group])
+                return Written(results=self._committed(group))
             case "in doubt":
                 doubts = [
                     Doubt(answer, "index: disk I/O error") for answer in troubles.database.answers(group)
@@ -43,6 +41,16 @@ class Writer:
             case _:
                 locked = "index: database is locked"
                 return Written(results=[OutOfResources(locked) for _ in group], fault=locked)
+
+    def _committed(self, group: Sequence[StoredObject]) -> list[Registered | Superseded | OutOfResources]:
+        """By halves, where an object of it is refused."""
+        try:
+            return [*self._troubles.commit(group)]
+        except GivenUp:
+            if len(group) == 1:
+                return [Unstorable("index: a file was given up")]
+        middle = len(group) // 2
+        return [*self._committed(group[:middle]), *self._committed(group[middle:])]
 
     def settle(self, doubtful: Sequence[StoredObject]) -> list[bool]:
         """

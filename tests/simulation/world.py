@@ -41,6 +41,7 @@ class World:
     def __init__(self, seed: int, trace: Trace) -> None:
         random = Random(seed)
         self.conditions = conditions.draw(random)
+        self._tokens = itertools.count()
         self.schedule = Schedule(random, trace)
         self.schedule.note("seed", seed, self.conditions)
         self.random = random
@@ -66,7 +67,6 @@ class World:
             self.conditions,
             ports=[process.port for process in self.processes],
         )
-        self._tokens = itertools.count()
         self._troubles: list[Event] = []
         #: Processes that were: what is dropped would run its `finally` blocks, which no dead process does.
         self._graveyard: list[Process] = []
@@ -74,7 +74,7 @@ class World:
         self._failure: BaseException | None = None
 
     def new_token(self) -> str:
-        return f"t{next(self._tokens)}"
+        return f"t{next(self._tokens):04}"
 
     # --- lives ---
 
@@ -116,6 +116,8 @@ class World:
         self._start(may_fail=False)
         self._go_on_until(lambda: not self._present)
         self._let_pass(RECOVERY)
+        self._go_on_until(lambda: not any(process.is_looking for process in self.processes))
+        self.promises.after_looks(self.processes)
         for process in self.processes:
             self.promises.after_rest(process)
         before = self.history.count
