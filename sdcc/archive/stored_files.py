@@ -8,9 +8,12 @@ strictly, since what was taken must be found again. Nothing is changed or remove
 from __future__ import annotations
 
 import datetime
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sdcc.archive import attributes
@@ -18,8 +21,11 @@ from sdcc.archive.directories import OBJECTS
 from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.part10 import COUNTED_FROM, announced, data_set_offset
 from sdcc.archive.partial import Parse
-from sdcc.interfaces import CannotUnderstand, StoredFile, StoredObject
+from sdcc.interfaces import Announcement, CannotUnderstand, StoredFile, StoredObject
 from sdcc.printable import printable
+
+#: Asked between two blocks whether reading is to go on, in the thread that reads.
+GoesOn = Callable[[], bool]
 
 SUFFIX = ".dcm"
 #: The directories from `objects` to a file: year, month, day, Study, Series.
@@ -33,11 +39,21 @@ BLOCK = 1 << 20
 #: Bytes of the longest File Meta Information that is read.
 LONGEST_META = 1 << 20
 
+#: How names begin that NFS gives to files that were removed while they were open.
+SILLY_RENAMED = ".nfs"
+
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class NoObject(Exception):
     """A file that holds no object, or one that contradicts itself; the text says in what, without a value."""
+
+
+class Interrupted(OSError):
+    """Nobody wants to know any more what is in the file."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EINTR, os.strerror(errno.EINTR))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,7 @@ def files(
     def below(directory: str, names: list[str], depth: int) -> Iterator[str]:
         for name in names:
             path = f"{directory}/{name}"
-            if depth < DAYS_DEPTH and path < first[: len(path)]:
+            if (depth < DAYS_DEPTH and path < first[: len(path)]) or name.startswith(SILLY_RENAMED):
                 continue
             if depth == DEPTH and name.endswith(SUFFIX):
                 yield path
@@ -131,6 +147,7 @@ def read(
     parse: Parse = attributes.parse,
     *,
     durably: bool = False,
+    goes_on: GoesOn = lambda: True,
 ) -> FoundFile:
     """Read a file whole, in bounded memory.
 
@@ -139,28 +156,54 @@ def read(
     :raises NoObject: see there.
     :raises OSError: it cannot be read.
     """
+    with _opened(path, root, filesystem, goes_on) as reading:
+        found = reading.object(parse)
+        if durably:
+            reading.sync()
+    return found
+
+
+def difference(
+    stored: StoredObject, root: str, filesystem: IFileSystem, goes_on: GoesOn = lambda: True
+) -> str | None:
+    """In what a registered object's file is not what was received; None: in nothing.
+
+    The Data Set is not parsed: its hash proves it, whatever this program's parser thinks of it.
+
+    :raises OSError: the file is not there, or cannot be read.
+    """
+    try:
+        with _opened(stored.file.path, root, filesystem, goes_on) as reading:
+            return reading.difference(stored)
+    except NoObject as fault:
+        return str(fault)
+
+
+@contextmanager
+def _opened(path: str, root: str, filesystem: IFileSystem, goes_on: GoesOn) -> Iterator[_Reading]:
+    """:raises NoObject: also from the block, for what says there that the file is none."""
     if printable(path) != path:
         raise NoObject("no name that SDCC gives")
     file = filesystem.open_existing(f"{root}/{path}")
     try:
-        found = _Reading(path, file, filesystem).object(parse)
-        if durably:  # by the descriptor that has read them, which is told of bytes that the disk did not take
-            filesystem.sync(file)
+        yield _Reading(path, file, filesystem, goes_on)
     except (ValueError, CannotUnderstand) as error:
         raise NoObject(str(error)) from None
     finally:
         filesystem.close(file)
-    return found
 
 
 class _Reading:
     """A file that is open."""
 
-    def __init__(self, path: str, file: int, filesystem: IFileSystem) -> None:
+    def __init__(self, path: str, file: int, filesystem: IFileSystem, goes_on: GoesOn) -> None:
         self._path = path
         self._file = file
         self._fs = filesystem
+        self._goes_on = goes_on
         self._status = filesystem.status(file)
+        if not stat.S_ISREG(self._status.st_mode):
+            raise ValueError("no regular file")
         self._start = data_set_offset(filesystem.read(file, 0, COUNTED_FROM))
         if self._start - COUNTED_FROM > LONGEST_META:
             raise ValueError(f"the File Meta Information is longer than {LONGEST_META} bytes")
@@ -169,7 +212,7 @@ class _Reading:
 
     def object(self, parse: Parse) -> FoundFile:
         """:raises ValueError: the File Meta Information is broken, or another object's."""
-        announcement = announced(self._fs.read(self._file, COUNTED_FROM, self._start - COUNTED_FROM))
+        announcement = self._announcement()
         size = self._status.st_size - self._start
         parsed = parse(self._read, size, announcement.transfer_syntax_uid)
         for name, meta, found in (
@@ -195,6 +238,27 @@ class _Reading:
         )
         return FoundFile(stored, self._status.st_ctime)
 
+    def difference(self, stored: StoredObject) -> str | None:
+        """:raises ValueError: the File Meta Information is broken."""
+        announcement, instance, file = self._announcement(), stored.instance, stored.file
+        received = (instance.sop_class_uid, instance.sop_instance_uid, file.transfer_syntax_uid)
+        if self._sha256(self._status.st_size - self._start) != file.sha256:
+            return "the Data Set is another"
+        if received != (
+            announcement.sop_class_uid,
+            announcement.sop_instance_uid,
+            announcement.transfer_syntax_uid,
+        ):
+            return "the File Meta Information is another's"
+        return None
+
+    def sync(self) -> None:
+        """By the descriptor that has read the bytes: it is told of those that the disk did not take."""
+        self._fs.sync(self._file)
+
+    def _announcement(self) -> Announcement:
+        return announced(self._fs.read(self._file, COUNTED_FROM, self._start - COUNTED_FROM))
+
     def _read(self, offset: int, length: int) -> bytes:
         """The Data Set's bytes."""
         return self._fs.read(self._file, self._start + offset, length)
@@ -202,5 +266,7 @@ class _Reading:
     def _sha256(self, size: int) -> str:
         digest = hashlib.sha256()
         for offset in range(0, size, BLOCK):
+            if not self._goes_on():
+                raise Interrupted
             digest.update(self._read(offset, BLOCK))
         return digest.hexdigest()

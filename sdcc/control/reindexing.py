@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 
-from sdcc.archive.stored_files import FoundFile, NoObject
+from sdcc.archive.stored_files import FoundFile, Interrupted, NoObject
 from sdcc.inspection.course import Report, in_order
 from sdcc.inspection.files import Files
 from sdcc.inspection.restoring import Outcome, restore, unnamed
@@ -94,6 +94,8 @@ class Reindexing:
         if isinstance(found, FoundFile) and await self._files.settle(found.changed_at, self._report):
             found = await self._read(path)
         match found:
+            case Interrupted():
+                pass
             case FileNotFoundError():  # a server has replaced the object meanwhile
                 self._report.advance()
             case NoObject():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from twisted.internet import task
@@ -15,8 +16,9 @@ from sdcc.control.arguments import Commands
 from sdcc.control.progress import Progress
 from sdcc.control.synchronous import React
 from sdcc.inspection.files import Files
+from sdcc.inspection.findings import Kind
 from sdcc.inspection.inspection import Inspection
-from sdcc.inspection.remedies import EVERYTHING
+from sdcc.inspection.remedies import EVERYTHING, UNDISPUTED
 from sdcc.interfaces import IIndex
 
 DESCRIPTION = """\
@@ -27,9 +29,10 @@ Each finding is a line with its kind, the file's path in the storage directory, 
 what it is or what was done, between tabs. The last line has the counts. The exit code is 1 where anything
 is wrong and not mended.
 
-With --repair whole objects are registered, or removed where a newer version is registered; rows whose
-files are gone or altered are removed, so that the objects can be sent again; and files that are altered,
-or are no objects, go to the directory quarantine. Nothing that has no other copy is removed."""
+With --repair whole objects are registered; rows whose files are gone or altered are removed, so that the
+objects can be sent again; and files that are altered, are no objects, or lose against another version go
+to the directory quarantine, as does what those rows said. Nothing that has no other copy is removed.
+Where a file's directory is gone as well its disk may be away: its row stays, unless --forget says not."""
 
 NOT_MOUNTED = (
     "not one registered object has its file in {}: is its disk mounted? Nothing was changed. Where the files "
@@ -45,20 +48,34 @@ def add(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--repair", action="store_true", help="mend what is found")
+    command.add_argument(
+        "--forget",
+        action="store_true",
+        help="the same, and unregister what is directory-missing: it is lost, and not on a disk that is away",
+    )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, configuration: Configuration, *, react: React = task.react) -> int:
-    return archive.run(lambda reactor: verify(configuration, reactor, repair=options.repair), react)
+    def call(reactor: Any) -> Coroutine[Any, Any, int]:
+        return verify(configuration, reactor, repair=options.repair, forget=options.forget)
+
+    return archive.run(call, react)
 
 
-async def verify(configuration: Configuration, reactor: Any, *, repair: bool) -> int:
+async def verify(
+    configuration: Configuration, reactor: Any, *, repair: bool = False, forget: bool = False
+) -> int:
     """Compare index and files; give the exit code.
 
     :param reactor: a real one, whose threads and signals are used.
+    :param repair: mend what is found.
+    :param forget: the same, and unregister objects whose directories are missing.
     :raises OSError: the storage directory or the index cannot be used.
     :raises ValueError: the index is none of this version.
     """
+
+    mended: Collection[Kind] = EVERYTHING if forget else UNDISPUTED if repair else ()
 
     async def compare(index: IIndex, files: Files) -> int:
         await index.paths([])  # an index that is not there is not made
@@ -66,13 +83,13 @@ async def verify(configuration: Configuration, reactor: Any, *, repair: bool) ->
         inspection = Inspection(
             index,
             files,
-            mended=EVERYTHING if repair else (),
+            mended=mended,
             found=lambda finding: progress.print(str(finding), sys.stdout),
         )
         if await inspection.none_has_its_file():
             print(NOT_MOUNTED.format(files.root), file=sys.stderr)
             return 1
-        if repair:
+        if mended:
             await open_to_write(index, files, configuration, reactor)
         progress = Progress(total, seconds=reactor.seconds)
         try:

@@ -67,7 +67,10 @@ async def check(session: Session) -> None:
     """
     version = await _version(session, len(SCRIPTS))
     if version == 0:
-        raise FileNotFoundError("there is no index yet in the database; SDCC makes it when it starts")
+        raise FileNotFoundError(
+            "there is no index yet in the database; SDCC makes it when it starts, "
+            "and `sdccctl reindex` makes one of the files that are there"
+        )
     if version < len(SCRIPTS):
         raise ValueError(
             f"schema version {version} is older than this program's, {len(SCRIPTS)}; "

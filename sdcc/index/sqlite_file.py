@@ -100,7 +100,10 @@ def reader(path: Path, lock_timeout: float) -> Iterator[sqlite3.Connection]:
     :raises OSError: it cannot be read.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no index yet; SDCC makes it when it starts")
+        raise FileNotFoundError(
+            f"{path}: there is no index yet; SDCC makes it when it starts, "
+            "and `sdccctl reindex` makes one of the files that are there"
+        )
     with _in_words(path), contextlib.closing(_connect(path, "ro", lock_timeout)) as connection:
         with transaction(connection, "DEFERRED"):
             version = _version(path, connection, len(SCRIPTS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import filterfalse, islice
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,9 +14,9 @@ from twisted.internet.task import deferLater
 from sdcc.archive import quarantine, stored_files
 from sdcc.archive.directories import REMEMBERED, Directories
 from sdcc.archive.filesystem import IFileSystem
-from sdcc.archive.stored_files import FoundFile
+from sdcc.archive.stored_files import FoundFile, NoObject
 from sdcc.inspection.course import Course, Report
-from sdcc.interfaces import RunInThread
+from sdcc.interfaces import RunInThread, StoredObject
 
 #: Files that the index is asked about at once.
 BATCH = 500
@@ -111,8 +111,11 @@ class Files:
     # --- one of them ---
 
     async def read(self, path: str) -> FoundFile:
-        """See :func:`~sdcc.archive.stored_files.read`."""
-        return await self._read_in_thread(stored_files.read, path, self.root, self._fs)
+        """See :func:`~sdcc.archive.stored_files.read`.
+
+        :raises NoObject: also for what a repair has found to be no more what was received.
+        """
+        return await self._read_in_thread(self._read, path)
 
     async def read_durably(self, path: str) -> FoundFile:
         """Read a file that the walk has found, and return when it is durable under its path.
@@ -121,13 +124,21 @@ class Files:
         """
         return await self._read_in_thread(self._read_durably, path)
 
+    async def difference(self, stored: StoredObject) -> str | None:
+        """See :func:`~sdcc.archive.stored_files.difference`."""
+        return await self._read_in_thread(stored_files.difference, stored, self.root, self._fs, self._goes_on)
+
     async def status(self, path: str) -> os.stat_result:
         """See :func:`~sdcc.archive.stored_files.status`."""
         return await self._read_in_thread(stored_files.status, path, self.root, self._fs)
 
-    async def any_exists(self, paths: list[str]) -> bool:
-        """Whether one of these files is there, though it may be that it cannot be read."""
+    async def any_exists(self, paths: Iterable[str]) -> bool:
+        """Whether one of these files or directories is there, though it may be that it cannot be read."""
         return await self._read_in_thread(self._any_exists, paths)
+
+    async def has_directory(self, path: str) -> bool:
+        """Whether the directory that holds a file is there, or held it."""
+        return await self.any_exists([os.path.dirname(path)])
 
     async def settle(self, changed_at: float, report: Report) -> bool:
         """Return when no server can be about to register or remove a file.
@@ -160,6 +171,10 @@ class Files:
         """Remove a file that is disowned; FileNotFoundError where it is gone already."""
         return self._read_in_thread(self._fs.remove, f"{self.root}/{path}")
 
+    def record(self, stored: StoredObject) -> Awaitable[None]:
+        """See :func:`~sdcc.archive.quarantine.record`."""
+        return self._read_in_thread(quarantine.record, stored, self.root, self._fs)
+
     def set_aside(self, path: str) -> Awaitable[str]:
         """See :func:`~sdcc.archive.quarantine.set_aside`."""
         return self._read_in_thread(quarantine.set_aside, path, self.root, self._fs)
@@ -171,8 +186,14 @@ class Files:
         await self._read_in_thread(quarantine.move, path, new, self.root, self._fs)
         return new
 
+    def _read(self, path: str, *, durably: bool = False) -> FoundFile:
+        found = stored_files.read(path, self.root, self._fs, durably=durably, goes_on=self._goes_on)
+        if quarantine.is_another(found.stored, self.root, self._fs):
+            raise NoObject(f"not what was received, as {quarantine.QUARANTINE} has it")
+        return found
+
     def _read_durably(self, path: str) -> FoundFile:
-        found = stored_files.read(path, self.root, self._fs, durably=True)
+        found = self._read(path, durably=True)
         directory = os.path.dirname(path)
         if directory not in self._synced:  # since the walk has listed it, with all the names that it gives
             self._directories.make_durable(f"{self.root}/{path}")
@@ -181,7 +202,11 @@ class Files:
             self._synced.add(directory)
         return found
 
-    def _any_exists(self, paths: list[str]) -> bool:
+    def _goes_on(self) -> bool:
+        """Asked in any thread."""
+        return self.course.goes_on
+
+    def _any_exists(self, paths: Iterable[str]) -> bool:
         for path in paths:
             try:
                 stored_files.status(path, self.root, self._fs)

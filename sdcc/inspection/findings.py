@@ -14,6 +14,8 @@ class Kind(StrEnum):
 
     #: A registered object whose file is not there,
     MISSING = "missing"
+    #: nor its directory: its disk may be one that is not mounted.
+    DIRECTORY_MISSING = "directory-missing"
     #: has another size than its row says,
     WRONG_SIZE = "wrong-size"
     #: or is not what was received any more.
@@ -48,6 +50,8 @@ class Finding:
     #: What it is, and what was done about it or why nothing was; parts of a sentence.
     words: list[str] = field(default_factory=list)
     is_mended: bool = False
+    #: A registered object is no more, unless it is sent again.
+    is_lost: bool = False
 
     def mended(self, words: str) -> None:
         self.words.append(words)
@@ -67,10 +71,12 @@ class Counts:
     files: int = 0
     findings: Counter[Kind] = field(default_factory=Counter)
     mended: int = 0
+    lost: int = 0
 
     def add(self, finding: Finding) -> None:
         self.findings[finding.kind] += 1
         self.mended += finding.is_mended
+        self.lost += finding.is_lost
 
     @property
     def left(self) -> int:
@@ -81,5 +87,7 @@ class Counts:
         parts = [
             f"rows {self.rows}, files {self.files}, findings {self.findings.total()}, mended {self.mended}"
         ]
+        if self.lost:
+            parts.append(f"to be sent again {self.lost}")
         parts += [f"{kind} {count}" for kind in Kind if (count := self.findings[kind])]
         return ", ".join(parts)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import os.path
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from sdcc.archive import stored_files
-from sdcc.archive.stored_files import NoObject
 from sdcc.inspection.course import Report, from_index, in_order
 from sdcc.inspection.files import BATCH, Files
 from sdcc.inspection.findings import Counts, Finding, Kind
@@ -52,13 +52,13 @@ class RegisteredObjects:
         self._received_since = received_since
 
     async def none_has_its_file(self) -> bool:
-        """Whether there are rows, and not one of their files."""
-        paths: list[str] = []
+        """Whether there are rows, and not one of their files, nor a directory of one."""
+        paths: set[str] = set()
         is_empty = True
         async for stored in self._rows():
             is_empty = False
-            paths.append(stored.file.path)
-            if len(paths) == BATCH:
+            paths |= {stored.file.path, os.path.dirname(stored.file.path)}
+            if len(paths) >= BATCH:
                 if await self._files.any_exists(paths):
                     return False
                 paths.clear()
@@ -69,8 +69,12 @@ class RegisteredObjects:
 
         :raises IndexFailure: the index cannot be asked.
         """
+
+        async def look(stored: StoredObject) -> _Suspicion | None:
+            return await self._course.attempt(self._suspicion, stored)
+
         suspicious: list[tuple[StoredObject, _Suspicion]] = []
-        async for stored, checking in in_order(self._rows(), self._suspicion, ahead=self._files.ahead):
+        async for stored, checking in in_order(self._rows(), look, ahead=self._files.ahead):
             suspicion = await checking
             if suspicion is not None:
                 suspicious.append((stored, suspicion))
@@ -90,7 +94,9 @@ class RegisteredObjects:
         try:
             return await self._compared(stored)
         except (FileNotFoundError, NotADirectoryError):
-            return _Suspicion(Kind.MISSING)
+            if await self._files.has_directory(stored.file.path):
+                return _Suspicion(Kind.MISSING)
+            return _Suspicion(Kind.DIRECTORY_MISSING)
         except OSError as error:
             return _Suspicion(Kind.UNREADABLE, (error.strerror or str(error),))
 
@@ -99,13 +105,8 @@ class RegisteredObjects:
         status = await self._files.status(stored.file.path)
         if status.st_size != stored.file.size:
             return _Suspicion(Kind.WRONG_SIZE, changed_at=status.st_ctime)
-        try:
-            found = (await self._files.read(stored.file.path)).stored
-        except NoObject as fault:
-            return _Suspicion(Kind.ALTERED, (str(fault),), status.st_ctime)
-        if _identity(found) != _identity(stored):
-            return _Suspicion(Kind.ALTERED, changed_at=status.st_ctime)
-        return None
+        difference = await self._files.difference(stored)
+        return None if difference is None else _Suspicion(Kind.ALTERED, (difference,), status.st_ctime)
 
     async def _judge(self, suspicious: list[tuple[StoredObject, _Suspicion]], report: Report) -> None:
         """Look again when no server can be about to change anything of them."""
@@ -121,19 +122,7 @@ class RegisteredObjects:
             if await path_of(self._index, uid) != path:
                 continue
             suspicion = await self._suspicion(stored)
-            if suspicion is not None:
+            if suspicion is not None and self._course.goes_on:
                 finding = Finding(kind=suspicion.kind, path=path, uid=uid, words=[*suspicion.words])
-                if await self._remedies.mend_registered(finding):
+                if await self._remedies.mend_registered(finding, stored):
                     self._found(finding)
-
-
-def _identity(stored: StoredObject) -> tuple[object, ...]:
-    """What a file and its row must agree in."""
-    file, instance = stored.file, stored.instance
-    return (
-        file.sha256,
-        file.data_set_size,
-        file.transfer_syntax_uid,
-        instance.sop_instance_uid,
-        instance.sop_class_uid,
-    )

@@ -26,6 +26,8 @@ from sdcc.interfaces import IIndex, StoredObject
 #: earlier ones are removed: the row that stands was never switched by the clocks alone.
 HARMLESS = frozenset({Kind.ORPHAN})
 EVERYTHING = frozenset(Kind)
+#: All but what may only be away: the administrator has to say that it is not.
+UNDISPUTED = EVERYTHING - {Kind.DIRECTORY_MISSING}
 
 
 class Remedies:
@@ -42,14 +44,16 @@ class Remedies:
         """Whether findings of a kind are mended."""
         return kind in self._kinds
 
-    async def mend_registered(self, finding: Finding) -> bool:
+    async def mend_registered(self, finding: Finding, stored: StoredObject) -> bool:
         """Unregister an object whose file is not what it was; a file that is there goes aside.
+
+        What its row said is kept in the quarantine.
 
         :return: whether it is a finding still.
         """
         if finding.kind == Kind.UNREADABLE:
             return True
-        return await self._mend(finding, self._give_up)
+        return await self._mend(finding, lambda _: self._give_up(finding, stored))
 
     async def mend_file(self, finding: Finding) -> bool:
         """Put a file aside that is no object.
@@ -76,8 +80,13 @@ class Remedies:
             self._files.course.fail(failure)
             return True
 
-    async def _give_up(self, finding: Finding) -> bool:
-        if finding.kind != Kind.MISSING:
+    async def _give_up(self, finding: Finding, stored: StoredObject) -> bool:
+        try:
+            await self._files.record(stored)
+        except OSError as error:
+            finding.words.append(f"its row cannot be written down: {error.strerror}")
+            return True
+        if finding.kind not in (Kind.MISSING, Kind.DIRECTORY_MISSING):
             if not await self._set_aside(finding):
                 return False
             if not finding.is_mended:
@@ -86,6 +95,7 @@ class Remedies:
             was_registered = await self._index.unregister(finding.uid, finding.path)
         if was_registered:
             finding.mended("unregistered, to be sent again")
+            finding.is_lost = True
         return was_registered or finding.is_mended
 
     async def _disown_and_set_aside(self, finding: Finding) -> bool:
@@ -124,8 +134,12 @@ class Remedies:
         except (NoObject, OSError):
             finding.words.append("kept because the registered file cannot be read")
             return
-        if registered.instance.sop_instance_uid != finding.uid:
-            finding.words.append("kept because the registered file is another object's")
+        if not await self._is_what_was_received(registered):
+            third = await path_of(self._index, finding.uid)
+            if third in (None, other):
+                finding.words.append("kept because the registered file is not what was received")
+            else:  # it has been registered meanwhile
+                await self._compare(finding, stored, third)
         elif _contents(registered) == _contents(stored):
             await self._remove(finding, path, "a copy of a registered object")
         elif registered.file.received_at >= stored.file.received_at:
@@ -138,6 +152,18 @@ class Remedies:
             loser = await self._take_place(finding, stored, other)
             if loser is not None:
                 await self._drop(finding, loser)
+
+    async def _is_what_was_received(self, registered: StoredObject) -> bool:
+        """Whether a file agrees with the row that names it, if there is one."""
+        with asking_index():
+            async for row in self._index.instances(registered.study.study_instance_uid):
+                if row.file.path == registered.file.path:
+                    return (
+                        row.instance.sop_instance_uid == registered.instance.sop_instance_uid
+                        and row.file.size == registered.file.size
+                        and _contents(row) == _contents(registered)
+                    )
+        return False
 
     async def _take_place(self, finding: Finding, stored: StoredObject, other: str) -> str | None:
         """Register an orphan in the place of another file.

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import AsyncIterator, Callable
 
 from sdcc.archive import stored_files
-from sdcc.archive.stored_files import FoundFile, NoObject
+from sdcc.archive.stored_files import FoundFile, Interrupted, NoObject
 from sdcc.inspection.course import Course, Report, in_order
 from sdcc.inspection.files import Files
 from sdcc.inspection.findings import Counts, Finding, Kind
@@ -71,7 +71,7 @@ class UnregisteredFiles:
         """What is wrong with a file that no row seems to name; None: nothing, or it is gone."""
         try:
             found = await self._settled(path, report)
-        except FileNotFoundError:
+        except (FileNotFoundError, Interrupted):
             return None
         except OSError as error:
             return Finding(kind=Kind.UNREADABLE, path=path, words=[error.strerror or str(error)])

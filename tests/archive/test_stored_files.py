@@ -121,6 +121,20 @@ def test_a_name_that_no_text_can_hold_is_no_objects(reading):
         reading("objects/\udcff.dcm")
 
 
+@pytest.mark.parametrize("blocks", [0, 1, 2])
+def test_reading_ends_between_two_blocks_when_nobody_wants_it_any_more(store, build, blocks):
+    """A stop does not wait until a large file is hashed."""
+    stored = store.receive(build.announcement(), build.data_set(pixels=bytes(3 * stored_files.BLOCK)))
+    is_open = dict(store.disk.open)
+    left = iter([True] * blocks)
+    with pytest.raises(stored_files.Interrupted):
+        read(stored.file.path, str(store.root), store.disk, goes_on=lambda: next(left, False))
+    left = iter([True] * blocks)
+    with pytest.raises(stored_files.Interrupted):
+        stored_files.difference(stored, str(store.root), store.disk, lambda: next(left, False))
+    assert store.disk.open == is_open
+
+
 @pytest.mark.parametrize("call", ["open_existing", "status", "read"])
 def test_a_fault_of_the_disk_is_told_and_nothing_stays_open(store, build, call):
     stored = store.receive(build.announcement(), build.data_set())

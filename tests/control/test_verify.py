@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import sqlite3
@@ -17,11 +18,12 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
+from sdcc.archive import stored_files
 from sdcc.archive.filesystem import FileSystem
 from sdcc.config import Configuration, load
 from sdcc.control.archive import INTERRUPTED
 from sdcc.control.verify import verify
-from sdcc.interfaces import StoredObject
+from sdcc.interfaces import CannotUnderstand, StoredObject
 
 from ..archives import Reception, as_found, registered
 
@@ -36,10 +38,10 @@ class Archive:
         self.storage = configuration.storage.directory
         self._capsys = capsys
 
-    async def verify(self, *, repair: bool = False) -> tuple[int, list[list[str]], str]:
+    async def verify(self, *, repair: bool = False, forget: bool = False) -> tuple[int, list[list[str]], str]:
         """Exit code, findings in cells, and the line of counts."""
         self._capsys.readouterr()
-        code = await verify(self.configuration, reactor, repair=repair)
+        code = await verify(self.configuration, reactor, repair=repair, forget=forget)
         *findings, counts = self._capsys.readouterr().out.splitlines()
         return code, [line.split("\t") for line in findings], counts
 
@@ -136,7 +138,7 @@ async def test_each_fault_is_a_line_and_nothing_is_changed_unasked(
         [
             ["missing", gone.file.path, "1.2.3.1", "-"],
             ["wrong-size", long.file.path, "1.2.3.2", "-"],
-            ["altered", altered.file.path, "1.2.3.3", "-"],
+            ["altered", altered.file.path, "1.2.3.3", "the Data Set is another"],
             ["orphan", orphan.file.path, "1.2.3.4", "-"],
             ["no-object", nothing, "1.2.3.8", "no DICOM file: the prefix DICM is missing"],
             ["stray", "objects/foo.txt", "-", "-"],
@@ -316,17 +318,83 @@ async def test_what_is_not_what_was_received_goes_aside_and_may_come_again(
     else:
         file.write_bytes(file.read_bytes()[:20] if kind == "truncated" else file.read_bytes() + b"more")
     data = file.read_bytes()
-    code, [finding], _ = await archive.verify(repair=True)
+    code, [finding], counts = await archive.verify(repair=True)
     assert code == 0
     assert finding == [
         *("altered" if kind == "altered" else "wrong-size", bad.file.path, "1.2.4"),
-        f"moved to quarantine/{bad.file.path}; unregistered, to be sent again",
+        ("the Data Set is another; " if kind == "altered" else "")
+        + f"moved to quarantine/{bad.file.path}; unregistered, to be sent again",
     ]
+    assert "mended 1, to be sent again 1, " in counts
     assert (archive.storage / "quarantine" / bad.file.path).read_bytes() == data
     assert await registered(archive.configuration) == [good]
     assert await archive.clean()
     again = receive("1.2.4")
     assert await registered(archive.configuration, again) == [good, again]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_went_aside_does_not_come_back_as_what_was_received(
+    archive: Archive, receive: Reception
+) -> None:
+    """Its row's hash is kept, and proves what is and what is not: the genuine file may come from a backup."""
+    good, bad = receive("1.2.3"), receive("1.2.4")
+    await registered(archive.configuration, good, bad)
+    backup = archive.file(bad).read_bytes()
+    flip(archive.file(bad))
+    assert (await archive.verify(repair=True))[0] == 0
+    aside = archive.storage / "quarantine" / bad.file.path
+    said = json.loads(Path(f"{aside}.row.json").read_text())
+    assert said["file"]["sha256"] == bad.file.sha256
+    assert said["file"]["provenance"]["calling_address"] == bad.file.provenance.calling_address
+    assert said["instance"]["sop_instance_uid"] == "1.2.4"
+
+    aside.rename(archive.file(bad))
+    code, [finding], _ = await archive.verify()
+    assert (code, finding[0], finding[3]) == (1, "no-object", "not what was received, as quarantine has it")
+    assert (await archive.verify(repair=True))[0] == 0
+    assert await registered(archive.configuration) == [good]
+    assert not archive.file(bad).exists()
+
+    archive.file(bad).write_bytes(backup)
+    assert (await archive.verify(repair=True))[0] == 0
+    [_, row] = await registered(archive.configuration)
+    assert row.file.sha256 == bad.file.sha256
+    assert await archive.clean()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_the_parser_thinks_of_a_data_set_that_is_what_was_received_does_not_matter(
+    archive: Archive, receive: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await registered(archive.configuration, receive("1.2.3"))
+
+    def stricter(*arguments: object) -> None:
+        raise CannotUnderstand("no longer")
+
+    monkeypatch.setattr(stored_files.read, "__defaults__", (stricter,))
+    assert await archive.clean()
+
+
+@pytest.mark.parametrize("name", ["pipe", "1.2.3.1.dcm"])
+@pytest_twisted.ensureDeferred
+async def test_what_is_no_regular_file_is_waited_for_by_nobody(
+    archive: Archive, receive: Reception, name: str
+) -> None:
+    stored = receive("1.2.3")
+    await registered(archive.configuration, stored)
+    os.mkfifo(archive.file(stored).parent / name)
+    code, [finding], _ = await archive.verify()
+    assert code == 1
+    assert finding[0] == ("stray" if name == "pipe" else "no-object")
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_nfs_keeps_of_an_open_file_is_passed_over(archive: Archive, receive: Reception) -> None:
+    stored = receive("1.2.3")
+    await registered(archive.configuration, stored)
+    (archive.file(stored).parent / ".nfs00000000000042").write_bytes(b"open still")
+    assert await archive.clean()
 
 
 @pytest_twisted.ensureDeferred
@@ -426,7 +494,7 @@ async def test_what_the_disk_does_not_let_go_is_said_and_stays(
     assert code == 1
     assert "mended 1" in counts
     if call == "rename":
-        assert words["altered"] == "cannot be moved: Permission denied"
+        assert words["altered"] == "the Data Set is another; cannot be moved: Permission denied"
         assert len(await registered(archive.configuration)) == 2
     else:
         assert words["orphan"] == "a copy of a registered object, cannot be removed: Permission denied"
@@ -446,8 +514,8 @@ async def test_where_no_row_has_its_file_nothing_is_done(
     """As when the disk is not mounted."""
     objects = [receive(f"1.2.{number}") for number in range(3)]
     await registered(archive.configuration, *objects)
-    for stored in objects:
-        archive.file(stored).unlink()
+    (archive.storage / "objects").rename(archive.storage / "elsewhere")
+    (archive.storage / "objects").mkdir()
     (archive.storage / "objects" / "other").write_text("x")
     assert await verify(archive.configuration, reactor, repair=repair) == 1
     out, err = capsys.readouterr()
@@ -455,6 +523,27 @@ async def test_where_no_row_has_its_file_nothing_is_done(
     assert f"not one registered object has its file in {archive.storage}: is its disk mounted?" in err
     assert await registered(archive.configuration) == objects
     assert archive.files() == ["objects/other"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_directories_are_gone_rows_stay_until_they_are_to_be_forgotten(
+    archive: Archive, receive: Reception
+) -> None:
+    """A part of the archive may lie on a disk of its own, and that may be away."""
+    away, here = receive("1.2.3", study="1.2"), receive("1.3.3", study="1.3")
+    await registered(archive.configuration, away, here)
+    archive.file(away).parent.parent.rename(archive.storage / "away")
+    code, [finding], counts = await archive.verify(repair=True)
+    assert code == 1
+    assert finding == ["directory-missing", away.file.path, "1.2.3", "-"]
+    assert counts == "rows 2, files 1, findings 1, mended 0, directory-missing 1"
+    (archive.storage / "away").rename(archive.file(away).parent.parent)
+    assert await archive.clean()
+    archive.file(away).parent.parent.rename(archive.storage / "away")
+    code, [finding], _ = await archive.verify(forget=True)
+    assert (code, finding[3]) == (0, "unregistered, to be sent again")
+    assert await registered(archive.configuration) == [here]
+    assert await archive.clean()
 
 
 @pytest_twisted.ensureDeferred

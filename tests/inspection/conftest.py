@@ -53,6 +53,8 @@ class Disk:
         self._real = FileSystem()
         #: By call and a part of the path, what it raises.
         self.faults: dict[tuple[str, str], OSError] = {}
+        #: What is done before a call, by its name.
+        self.before: dict[str, Callable[[], None]] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(subject: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -63,6 +65,7 @@ class Disk:
                 if failing == name and part in str(subject):
                     raise fault
             self._calls.append((name, self._paths.get(subject, subject)))
+            self.before.get(name, lambda: None)()
             result = getattr(self._real, name)(subject, *arguments, **keywords)
             if name == "open_existing":
                 self._paths[result] = subject
@@ -178,6 +181,7 @@ class Archive:
         self.findings: list[Finding] = []
         self.lines: list[str] = []
         self.advanced = 0
+        self.running: Running
 
     def advance(self) -> None:
         self.advanced += 1
@@ -221,6 +225,7 @@ class Running:
 
     def __init__(self, archive: Archive, mended: Collection[Kind], **settings: Any) -> None:
         archive.findings.clear()
+        archive.running = self
         self.files = archive.files(**settings)
         self.inspection = Inspection(
             archive.index,

@@ -67,7 +67,7 @@ def test_it_mends_what_is_harmless_and_names_what_is_left(archive: Any, log: Any
     )
     assert sorted(findings) == sorted(
         [
-            f"warn: altered: {altered.file.path} (left as it is)",
+            f"warn: altered: {altered.file.path} (the Data Set is another)",
             f"warn: missing: {gone.file.path} (left as it is)",
             f"warn: orphan: {older.file.path} (older version of a registered object, removed)",
             f"warn: orphan: {orphan.file.path} (registered)",

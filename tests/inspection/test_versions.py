@@ -25,7 +25,9 @@ class TestTwoVersions:
         """Which file the row names, and which there are."""
         names = {registered.file.path: "registered", other.file.path: "other"}
         quarantined = {f"quarantine/{path}": f"{name} aside" for path, name in names.items()}
-        present = {(names | quarantined)[path] for path in archive.contents()}
+        present = {
+            (names | quarantined)[path] for path in archive.contents() if not path.endswith(".row.json")
+        }
         return names[archive.index.rows["1.1"].file.path], present
 
     def two(self, archive: Any, *, is_later: bool, name: bytes = OTHER) -> tuple[Any, Any]:
@@ -48,6 +50,34 @@ class TestTwoVersions:
         assert (finding.kind, finding.is_mended) == (Kind.ORPHAN, True)
         assert self.after(archive, *two) == ("registered", {"registered"})
         assert two[1].file.path in archive.index.gone
+
+    @pytest.mark.parametrize("mended", [HARMLESS, EVERYTHING - {Kind.ALTERED}])
+    def test_where_the_registered_file_is_damaged_the_other_stays(self, archive: Any, mended: Any) -> None:
+        """It may be the only whole one that there is."""
+        registered, other = self.two(archive, is_later=False)
+        file = archive.path(registered)
+        file.write_bytes(file.read_bytes()[:-1] + b"\x55")
+        archive.inspect(mended)
+        altered, orphan = archive.findings
+        assert (altered.kind, orphan.kind) == (Kind.ALTERED, Kind.ORPHAN)
+        assert orphan.words == ["kept because the registered file is not what was received"]
+        assert self.after(archive, registered, other) == ("registered", {"registered", "other"})
+
+    def test_where_a_third_is_registered_meanwhile_that_one_counts(self, archive: Any) -> None:
+        """Before the row of the second can be read."""
+        _, other = self.two(archive, is_later=False)
+        third = archive.receive("1.1", name=b"Tanaka^H")
+
+        def switch() -> None:
+            if ("restore", "") in archive.calls:
+                archive.index.add(third)
+
+        archive.index.before["instances"] = switch
+        archive.inspect(HARMLESS)
+        [finding] = (finding for finding in archive.findings if finding.path == other.file.path)
+        assert finding.is_mended
+        assert archive.index.rows["1.1"].file.path == third.file.path
+        assert other.file.path not in archive.contents()
 
     def test_a_repair_registers_what_came_later_and_keeps_the_other(self, archive: Any) -> None:
         two = self.two(archive, is_later=True)
