@@ -27,9 +27,10 @@ Each finding is a line with its kind, the file's path in the storage directory, 
 what it is or what was done, between tabs. The last line has the counts. The exit code is 1 where anything
 is wrong and not mended.
 
-With --repair whole objects are registered, or removed where a newer version is registered; rows whose
-files are gone or altered are removed, so that the objects can be sent again; and files that are altered,
-or are no objects, go to the directory quarantine. Nothing that has no other copy is removed."""
+With --repair whole objects are registered; rows whose files are gone or altered are removed, so that the
+objects can be sent again. Of two versions of an object the one that came later is registered. The other,
+files that are altered, and files that are no objects go to the directory quarantine. Nothing is removed
+but what is there twice."""
 
 NOT_MOUNTED = (
     "not one registered object has its file in {}: is its disk mounted? Nothing was changed. Where the files "
