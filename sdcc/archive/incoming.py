@@ -175,7 +175,7 @@ class Incoming:
                 if lock is None:
                     self.was_alone = False
                     continue
-                locks.callback(self._fs.close, lock)
+                locks.callback(self._let_go, lock)
                 dead.append((name, self._recorded(lock)))
             except OSError as error:
                 self._cannot_remove(name, error)
@@ -224,7 +224,7 @@ class Incoming:
                 try:
                     found.append((name, self._recorded(record)))
                 finally:
-                    self._fs.close(record)
+                    self._let_go(record)
         return found
 
     def _remove_records(self, names: list[str]) -> None:

@@ -30,9 +30,10 @@ what it is or what was done, between tabs. The last line has the counts. The exi
 is wrong and not mended.
 
 With --repair whole objects are registered; rows whose files are gone or altered are removed, so that the
-objects can be sent again; and files that are altered, are no objects, or lose against another version go
-to the directory quarantine, as does what those rows said. Nothing that has no other copy is removed.
-Where a file's directory is gone as well its disk may be away: its row stays, unless --forget says not."""
+objects can be sent again; what they said is kept. Of two versions of an object the one that came later is
+registered. The other, files that are altered, and files that are no objects go to the directory quarantine.
+Nothing is removed but what is there twice. Where a file's directory is gone as well its disk may be away: its
+row stays, unless --forget says not."""
 
 NOT_MOUNTED = (
     "not one registered object has its file in {}: is its disk mounted? Nothing was changed. Where the files "

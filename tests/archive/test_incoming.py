@@ -243,6 +243,28 @@ def test_where_closing_a_lock_fails_it_is_logged_and_all_goes_on(make_incoming, 
     assert disk.open == {}
 
 
+@pytest.mark.parametrize("path", ["process0/lock", "incoming.since-first"])
+def test_where_closing_a_record_of_the_dead_fails_its_day_is_kept(
+    *, make_incoming, disk, tmp_path, folders, logged, path
+):
+    dead = make_incoming()
+    dead.claim()
+    if "since" in path:
+        dead.release()
+        (tmp_path / path).write_text("2026-07-04\n")
+    else:
+        kill(dead, disk)
+    disk.fail("close", errno.EIO, path=path)
+    incoming = make_incoming()
+    incoming.claim()
+    assert incoming.doubtful_since == datetime.date(2026, 7, 4)
+    assert [event["log_format"] for event in logged if event["log_level"].name == "warn"] == [
+        "Closing a lock failed: {error}"
+    ]
+    assert folders() == ["process1"]
+    assert left_records(tmp_path) == []
+
+
 def test_a_new_folder_whose_lock_another_holds_is_not_claimed(make_incoming, disk):
     lock = disk.real.lock
     disk.real.lock = lambda path, *, wait: lock(path, wait=wait) if wait else None

@@ -116,6 +116,13 @@ class Server:
         """Whether it has an index, which one on a network it has to find first."""
         return "index: SQLite" in self.log() or "PostgreSQL is there" in self.log()
 
+    def looked_through(self):
+        """Wait for the end of the look after an unclean stop; the lines of the log about it."""
+        until(lambda: "Looked through" in self.log(), "the look has ended")
+        return [
+            line.partition("] ")[2] for line in self.log().splitlines() if "[sdcc.inspection.look" in line
+        ]
+
     # --- what it keeps ---
 
     def sdccctl(self, *arguments):

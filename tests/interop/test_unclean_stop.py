@@ -72,12 +72,6 @@ def kill(server):
     server.process.wait(PATIENCE)
 
 
-def looked_through(server):
-    """Wait for the end of the look; the lines of the log about it."""
-    until(lambda: "Looked through" in server.log(), "the look has ended")
-    return [line.partition("] ")[2] for line in server.log().splitlines() if "[sdcc.inspection.look" in line]
-
-
 def test_after_a_stop_in_order_there_is_no_look(start, connect, settings):
     server = begun(start, settings())
     stored(connect, server, new_uid())
@@ -103,7 +97,7 @@ def test_an_object_whose_registration_was_cut_off_is_registered(start, connect, 
         kill(server)
     assert os.listdir(server.storage / "incoming") != []
     server.start()
-    looked_through(server)
+    server.looked_through()
     assert server.instances().keys() == {acknowledged, cut_off}
     assert len(server.objects()) == 2
     assert server.sdccctl("verify").returncode == 0
@@ -121,7 +115,7 @@ def test_the_log_says_when_it_begins_and_what_it_found(start, connect, settings)
     os.utime(orphan, (1, 1))
     kill(server)
     server.start()
-    begin, *findings, end = looked_through(server)
+    begin, *findings, end = server.looked_through()
     assert begin.startswith("A server has not stopped in order: looking through what was received since 20")
     paths = {uid: path.relative_to(server.storage) for uid, path in rows.items()}
     assert findings == [
@@ -152,7 +146,7 @@ def test_an_index_that_was_lost_is_filled_again_and_no_file_removed(start, conne
         for file in server.storage.glob("index.sqlite*"):
             file.unlink()
     server.start()
-    looked_through(server)
+    server.looked_through()
     assert server.instances().keys() == {*uids}
     assert server.objects() == before
     server.stop()
@@ -175,7 +169,7 @@ def test_a_stop_in_the_middle_of_the_look_leaves_it_to_the_next_start(start, con
     assert os.listdir(server.storage / "incoming") == []
     server.configuration.write_text(settings())
     server.start()
-    lines = looked_through(server)
+    lines = server.looked_through()
     assert any(line.startswith("missing: ") for line in lines)
     assert server.sdccctl("verify", "--repair").returncode == 0
     server.stop()
@@ -194,6 +188,6 @@ def test_kill_after_kill_the_look_is_never_forgotten(start, connect, settings):
     kill(server)
     server.configuration.write_text(settings())
     server.start()
-    assert any(line.startswith("missing: ") for line in looked_through(server))
+    assert any(line.startswith("missing: ") for line in server.looked_through())
     assert server.sdccctl("verify", "--repair").returncode == 0
     server.stop()

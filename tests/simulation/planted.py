@@ -24,9 +24,10 @@ from sdcc.index.grouping import GroupCommit, _Entry
 from sdcc.index.postgres_writer import Writer
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.inspection.files import Files
+from sdcc.inspection.findings import Kind
 from sdcc.inspection.look import Look
-from sdcc.inspection.restoring import Restored, restore
-from sdcc.interfaces import IIndex, IReception, NotStored, OutOfResources, Registered, StoredObject
+from sdcc.inspection.remedies import HARMLESS
+from sdcc.interfaces import IReception, NotStored, OutOfResources, Registered, StoredObject
 from sdcc.network.connection import Connection
 from sdcc.network.exchange import Exchange, Performance
 from sdcc.network.flow import Flow, Hold
@@ -181,10 +182,6 @@ async def _keep_what_was_abandoned(self: Reception, reason: str = "abandoned") -
 # --- what is found on disk -------------------------------------------------------------------
 
 
-async def _restore_by_the_clock(index: IIndex, stored: StoredObject, *, over: str | None = None) -> Restored:
-    return await restore(index, stored)
-
-
 def _take_failure_for_the_end() -> AbstractContextManager[Any]:
     """A registration that fails late has left no row, and nobody else has."""
     stack = ExitStack()
@@ -227,7 +224,7 @@ FAULTS: dict[str, Plant] = {
     "the look mends nothing": never(Look, "start"),
     "what is found is registered before it is durable": instead(Files, "read_durably", Files.read),
     "the look replaces a row by the clock": lambda: patch(
-        "sdcc.inspection.remedies.restore", _restore_by_the_clock
+        "sdcc.inspection.look.HARMLESS", HARMLESS | {Kind.LATER}
     ),
     "a late failure is taken for the end": _take_failure_for_the_end,
     "the look takes what is just being received": instead(Tokens, "are_in", lambda self, path: False),

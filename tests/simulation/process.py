@@ -160,8 +160,13 @@ class Process:
         except Crash:
             self.is_dead = True
             raise
-        if call not in ("lock", "close") and not self.filesystem.is_locked:
+        if call not in ("lock", "close") and not self._is_locked:
             self._hold_up(HOLD_AT_SYNC if call in ("sync", "fsync") else HOLD)
+
+    @property
+    def _is_locked(self) -> bool:
+        """Whether another job might wait for this one, in the one thread that there is."""
+        return self.filesystem.is_locked or self.service._objects._incoming._mutex.locked()
 
     def _hold_up(self, chance: float) -> None:
         """Perhaps this call takes long; not with a lock, for which others would wait as only threads can."""
