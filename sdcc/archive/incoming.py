@@ -71,6 +71,9 @@ class Incoming:
         self._mutex = threading.Lock()
         #: The first day of reception to be looked through; None: every process before stopped in order.
         self.doubtful_since: datetime.date | None = None
+        #: That of those who died later, and were found dead when the folder was claimed anew. It is looked
+        #: through at the next start.
+        self._doubtful_later: datetime.date | None = None
         #: The first day of reception that this process's own end may spoil.
         self._own_since: datetime.date | None = None
         #: Whether no other process lived when this one claimed its folder.
@@ -88,9 +91,11 @@ class Incoming:
                 raise BlockingIOError(errno.EAGAIN, "the lock of a new folder is taken")
             self._drop_lock()
             self._folder, self._lock = folder, lock
-            self._own_since = self._own_since or self._now().date()
-            days = [self.doubtful_since, *(day for _, day in (*dead, *left))]
-            self.doubtful_since = min((day for day in days if day is not None), default=None)
+            since = min((day for _, day in (*dead, *left)), default=None)
+            if self._own_since is None:
+                self.doubtful_since, self._own_since = since, self._now().date()
+            else:
+                self._doubtful_later = min(filter(None, (self._doubtful_later, since)), default=None)
             is_recorded = self._record_durably(folder, lock)
             for name, _ in dead:
                 self._remove_dead(name, is_recorded=is_recorded)
@@ -98,10 +103,10 @@ class Incoming:
                 self._remove_records([name for name, _ in left])
 
     def looked_through(self) -> None:
-        """Files and index agree, as far as the dead are concerned."""
+        """Files and index agree, as far as those are concerned who were dead at the first claim."""
         with self._mutex:
             assert self._lock is not None
-            self.doubtful_since = None
+            self.doubtful_since, self._doubtful_later = self._doubtful_later, None
             self._own_since = self._now().date()
             self._record(self._lock)
 
@@ -219,12 +224,16 @@ class Incoming:
         """Those that processes have left that stopped in order, and the days that they say."""
         found = []
         for name in self._fs.entries(self._root):
-            if name.startswith(LEFT_RECORD):
+            if not name.startswith(LEFT_RECORD):
+                continue
+            try:
                 record = self._fs.open_existing(f"{self._root}/{name}")
                 try:
                     found.append((name, self._recorded(record)))
                 finally:
                     self._let_go(record)
+            except OSError as error:
+                self._log.warn("{name} cannot be read: {error}", name=name, error=error.strerror)
         return found
 
     def _remove_records(self, names: list[str]) -> None:
@@ -252,7 +261,7 @@ class Incoming:
     def _record(self, lock: int) -> None:
         """Write down the day from which on files and index may disagree, durably."""
         assert self._own_since is not None
-        day = min(self.doubtful_since or self._own_since, self._own_since)
+        day = min(filter(None, (self.doubtful_since, self._doubtful_later, self._own_since)))
         self._fs.write(lock, [f"{day.isoformat()}\n".encode("ascii")])
         self._fs.sync(lock)
 

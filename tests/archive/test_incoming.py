@@ -7,6 +7,7 @@ import errno
 import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -415,6 +416,32 @@ def test_a_folder_claimed_anew_remembers_the_day_of_the_first(make_incoming, dis
     create(incoming, disk, "a")
     assert record(tmp_path, "process1") == "2026-07-04\n"
     assert incoming.doubtful_since is None
+
+
+def test_who_is_found_dead_during_the_look_is_looked_through_by_the_next(make_incoming, disk, time, tmp_path):
+    """The look may have passed by what that one left."""
+    killed(tmp_path)
+    incoming = make_incoming()
+    incoming.claim()
+    shutil.rmtree(tmp_path / "incoming/process0")
+    other = make_incoming()
+    other.claim()
+    kill(other, disk)
+    create(incoming, disk, "object")
+    assert incoming.doubtful_since == datetime.date(2026, 6, 30)
+    incoming.looked_through()
+    incoming.release()
+    following = make_incoming()
+    following.claim()
+    assert following.doubtful_since == TODAY
+
+
+def test_a_record_that_cannot_be_read_keeps_nobody_from_starting(make_incoming, disk, tmp_path, logged):
+    stopped_while_it_looked(tmp_path)
+    disk.fail("open_existing", errno.EACCES)
+    make_incoming().claim()
+    assert any("cannot be read" in event["log_format"] for event in logged)
+    assert len(left_records(tmp_path)) == 1
 
 
 def test_its_own_record_is_durable_before_a_dead_folder_goes(make_incoming, disk, tmp_path):
