@@ -10,7 +10,7 @@ from ..interop.wire import EXPLICIT, IMPLICIT, STATUS, VERIFICATION
 
 #: Where objects lie: a day, then Study and Series, each by its UID or a hash of 64 digits, then the instance.
 PLACE = re.compile(
-    r"\d{4}/\d\d/\d\d/([0-9.]{1,64}|[0-9a-f]{64})/([0-9.]{1,64}|[0-9a-f]{64})/[0-9.]{1,64}-[0-9a-f]{24}\.dcm"
+    r"\d{4}/\d\d/\d\d/([0-9.]{1,64}|[0-9a-f]{64})/([0-9.]{1,64}|[0-9a-f]{64})/[0-9.]{1,64}-[0-9a-f]{30}\.dcm"
 )
 OPENED = re.compile(r" opened from ")
 ENDED = re.compile(r" released, | aborted (?:by|source) ")
