@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
@@ -18,16 +18,12 @@ from sdcc.archive.directories import Directories
 from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.partial import PartialFile
 from sdcc.archive.reception import Reception
-from sdcc.archive.tokens import Tokens
-from sdcc.index.doubts import Doubt
 from sdcc.index.grouping import GroupCommit, _Entry
-from sdcc.index.postgres_writer import Writer
-from sdcc.index.sqlite import SQLiteIndex
 from sdcc.inspection.files import Files
 from sdcc.inspection.findings import Kind
 from sdcc.inspection.look import Look
 from sdcc.inspection.remedies import HARMLESS
-from sdcc.interfaces import IReception, NotStored, OutOfResources, Registered, StoredObject
+from sdcc.interfaces import IReception, NotStored, OutOfResources, StoredObject
 from sdcc.network.connection import Connection
 from sdcc.network.exchange import Exchange, Performance
 from sdcc.network.flow import Flow, Hold
@@ -179,24 +175,6 @@ async def _keep_what_was_abandoned(self: Reception, reason: str = "abandoned") -
     self._closed(self)
 
 
-# --- what is found on disk -------------------------------------------------------------------
-
-
-def _take_failure_for_the_end() -> AbstractContextManager[Any]:
-    """A registration that fails late has left no row, and nobody else has."""
-    stack = ExitStack()
-    stack.enter_context(patch.object(SQLiteIndex, "_conclude", lambda self, outcome, stored: outcome))
-    stack.enter_context(patch.object(Writer, "_ended", _conclude_at_once))
-    return stack
-
-
-def _conclude_at_once(self: Writer, outcome: Registered | None, doubt: Doubt) -> Registered | None:
-    if doubt in self._doubts:
-        self._doubts[doubt] = None
-        self._conclude(outcome, doubt)
-    return outcome
-
-
 #: By name: what a commit message would say of it.
 FAULTS: dict[str, Plant] = {
     "directories are not synced": never(FileSystem, "sync_directory"),
@@ -222,12 +200,9 @@ FAULTS: dict[str, Plant] = {
     "silent peers are kept": never(AcceptorProtocol, "_idle"),
     "an echo waits for the disk": instead(Exchange, "_perform", _echo_after_the_disk),
     "the look mends nothing": never(Look, "start"),
-    "what is found is registered before it is durable": instead(Files, "read_durably", Files.read),
     "the look replaces a row by the clock": lambda: patch(
         "sdcc.inspection.look.HARMLESS", HARMLESS | {Kind.LATER}
     ),
-    "a late failure is taken for the end": _take_failure_for_the_end,
-    "the look takes what is just being received": instead(Tokens, "are_in", lambda self, path: False),
 }
 
 #: What takes some thousand seeds to find, since several things must happen in one moment.
@@ -235,4 +210,5 @@ RARE: dict[str, Plant] = {
     "a directory is trusted as soon as it is there": instead(Directories, "_rename", _trust_what_is_there),
     "what was answered is committed again": instead(GroupCommit, "_put_back", _put_back_all),
     "a stop does not wait for removals": never(StorageProvider, "settle"),
+    "what is found is registered before it is durable": instead(Files, "read_durably", Files.read),
 }
