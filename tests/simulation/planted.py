@@ -200,9 +200,6 @@ FAULTS: dict[str, Plant] = {
     "silent peers are kept": never(AcceptorProtocol, "_idle"),
     "an echo waits for the disk": instead(Exchange, "_perform", _echo_after_the_disk),
     "the look mends nothing": never(Look, "start"),
-    "the look replaces a row by the clock": lambda: patch(
-        "sdcc.inspection.look.HARMLESS", HARMLESS | {Kind.LATER}
-    ),
 }
 
 #: What takes some thousand seeds to find, since several things must happen in one moment.
@@ -211,4 +208,7 @@ RARE: dict[str, Plant] = {
     "what was answered is committed again": instead(GroupCommit, "_put_back", _put_back_all),
     "a stop does not wait for removals": never(StorageProvider, "settle"),
     "what is found is registered before it is durable": instead(Files, "read_durably", Files.read),
+    "the look replaces a row by the clock": lambda: patch(
+        "sdcc.inspection.look.HARMLESS", HARMLESS | {Kind.LATER}
+    ),
 }
