@@ -37,9 +37,11 @@ class Progress:
             )
 
     def advance(self) -> None:
-        """One more file is done."""
+        """One more file is done. It may be one more than were counted, where more have come meanwhile."""
         self._done += 1
+        self._total = max(self._total, self._done)
         if self._bar is not None:
+            self._bar.total = self._total
             self._bar.update()
         elif self._seconds() - self._said >= INTERVAL:
             self._said = self._seconds()

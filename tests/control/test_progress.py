@@ -22,6 +22,15 @@ def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
     ]
 
 
+def test_more_may_come_than_were_counted() -> None:
+    stream, clock = StringIO(), Clock()
+    progress = Progress(1, seconds=clock.seconds, stream=stream)
+    for _ in range(3):
+        clock.advance(INTERVAL)
+        progress.advance()
+    assert stream.getvalue().splitlines()[-1] == "3 of 3 files,  0.10 files/s, 00:00 left"
+
+
 def test_what_is_said_stands_by_itself() -> None:
     stream = StringIO()
     Progress(1, seconds=Clock().seconds, stream=stream).say("a line")
