@@ -13,13 +13,16 @@ RANGE = 10_000
 #: From the bottom up: whoever removes rows in this order leaves none without the one above.
 LEVELS: tuple[Literal["instance", "series", "study"], ...] = ("instance", "series", "study")
 
-_IS_OF_STUDY = "EXISTS (SELECT 1 FROM study WHERE study.study_key = series.study_key)"
+# Each condition is a value that is looked up for a row. Of an EXISTS PostgreSQL makes a join, and for that
+# it may read the whole of another table.
+_HAS_NO_STUDY = "(SELECT 1 FROM study WHERE study.study_key = series.study_key) IS NULL"
 #: What stands in WHERE of a statement about a level's table.
 IS_LOOSE = {
-    "instance": f"""NOT EXISTS (
-        SELECT 1 FROM series WHERE series.series_key = instance.series_key AND {_IS_OF_STUDY})""",
-    "series": "NOT EXISTS (SELECT 1 FROM instance WHERE instance.series_key = series.series_key)",
-    "study": "NOT EXISTS (SELECT 1 FROM series WHERE series.study_key = study.study_key)",
+    "instance": """(
+        SELECT 1 FROM series JOIN study USING (study_key)
+        WHERE series.series_key = instance.series_key) IS NULL""",
+    "series": "(SELECT 1 FROM instance WHERE instance.series_key = series.series_key LIMIT 1) IS NULL",
+    "study": "(SELECT 1 FROM series WHERE series.study_key = study.study_key LIMIT 1) IS NULL",
 }
 
 _LOOSE = {
@@ -27,13 +30,13 @@ _LOOSE = {
         SELECT sop_instance_uid, path, instance_key, 1 = 0 FROM instance
         WHERE {IS_LOOSE["instance"]}""",
     "series": f"""
-        SELECT series_instance_uid, NULL, series_key, {_IS_OF_STUDY} FROM series
-        WHERE ({IS_LOOSE["series"]} OR NOT {_IS_OF_STUDY})""",
-    "study": """
+        SELECT series_instance_uid, NULL, series_key, NOT {_HAS_NO_STUDY} FROM series
+        WHERE ({IS_LOOSE["series"]} OR {_HAS_NO_STUDY})""",
+    "study": f"""
         SELECT study_instance_uid, NULL, study_key, 1 = 1 FROM study
-        WHERE NOT EXISTS (
-            SELECT 1 FROM series JOIN instance USING (series_key)
-            WHERE series.study_key = study.study_key)""",
+        WHERE (
+            SELECT 1 FROM series
+            WHERE series.study_key = study.study_key AND NOT {IS_LOOSE["series"]} LIMIT 1) IS NULL""",
 }
 _IN_RANGE = " AND {level}_key > {{p}} AND {level}_key <= {{p}} ORDER BY {level}_key"
 _FIND = {level: _LOOSE[level] + _IN_RANGE.format(level=level) for level in LEVELS}
