@@ -24,7 +24,7 @@ UNDER_THE_FLOOR = "free space is under minimum_free"
 
 
 class FreeSpace:
-    """Free space against `minimum_free` bytes; 0: no floor, and nothing is watched."""
+    """Free space against `minimum_free` bytes; 0: no floor, and the disk must only answer."""
 
     _log = Logger()
 
@@ -50,13 +50,13 @@ class FreeSpace:
         self._ended: Deferred[LoopingCall] | None = None
 
     def check(self) -> None:
-        """Look at once. Blocks; raises OSError."""
+        """Look at once, where there is a floor. Blocks; raises OSError."""
         if self._minimum:
             self._learn(self._fs.free_space(self._directory))
 
     def start(self) -> None:
         """Watch from now on."""
-        if self._minimum and not self._watch.running:
+        if not self._watch.running:
             self._ended = self._watch.start(INTERVAL, now=False)
 
     async def stop(self) -> None:
@@ -80,7 +80,8 @@ class FreeSpace:
         try:
             self._learn(await self._run_in_thread(self._fs.free_space, self._directory))
         except OSError as error:
-            self._judge(f"free space is not known: {error.strerror}")
+            # Where nothing is to be kept free, nothing need be known of it: the disk has answered.
+            self._judge(f"free space is not known: {error.strerror}" if self._minimum else None)
         except Exception:  # nobody waits for this look, and the next one must come
             self._log.failure("Asking for the free space failed")
         finally:

@@ -103,10 +103,7 @@ class Journal:
         self._is_writing = True
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            try:
-                await self._run_in_thread(self._files.append, [doubt for doubt, _ in batch])
-            except OSError as error:
-                self._log.error("Index: doubts cannot be written down: {error}", error=error)
+            await self._attempt("written down", self._files.append, [doubt for doubt, _ in batch])
             for _, written in batch:
                 written.callback(None)
         self._is_writing = False
@@ -115,7 +112,16 @@ class Journal:
     async def _clear(self) -> None:
         async with self._taking_over:
             if not self._open:
-                await self._run_in_thread(self._files.clear)
+                await self._attempt("cleared up", self._files.clear)
+
+    async def _attempt(self, what: str, call: Callable[..., None], *arguments: object) -> None:
+        """Whatever fails, those who wait are answered, and what comes later is attempted anew."""
+        try:
+            await self._run_in_thread(call, *arguments)
+        except OSError as error:
+            self._log.error("Index: doubts cannot be {what}: {error}", what=what, error=error)
+        except Exception:
+            self._log.failure("Index: a fault of the program; doubts cannot be {what}", what=what)
 
 
 class _Files:

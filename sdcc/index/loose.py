@@ -2,53 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Any, Literal, Protocol
 
 from sdcc.interfaces import LooseRow
 
-#: The place of a level among :data:`LEVELS`, and a key of it.
-Position = tuple[int, int]
-#: Before every row.
-START: Position = (0, 0)
+#: So many rows of a level a statement looks at, loose or not: how long it takes depends on no table's size.
+RANGE = 10_000
 
 #: From the bottom up: whoever removes rows in this order leaves none without the one above.
 LEVELS: tuple[Literal["instance", "series", "study"], ...] = ("instance", "series", "study")
 
-_IS_OF_STUDY = "EXISTS (SELECT 1 FROM study WHERE study.study_key = series.study_key)"
+# Each condition is a value that is looked up for a row. Of an EXISTS PostgreSQL makes a join, and for that
+# it may read the whole of another table.
+_HAS_NO_STUDY = "(SELECT 1 FROM study WHERE study.study_key = series.study_key) IS NULL"
 #: What stands in WHERE of a statement about a level's table.
 IS_LOOSE = {
-    "instance": f"""NOT EXISTS (
-        SELECT 1 FROM series WHERE series.series_key = instance.series_key AND {_IS_OF_STUDY})""",
-    "series": "NOT EXISTS (SELECT 1 FROM instance WHERE instance.series_key = series.series_key)",
-    "study": "NOT EXISTS (SELECT 1 FROM series WHERE series.study_key = study.study_key)",
+    "instance": """(
+        SELECT 1 FROM series JOIN study USING (study_key)
+        WHERE series.series_key = instance.series_key) IS NULL""",
+    "series": "(SELECT 1 FROM instance WHERE instance.series_key = series.series_key LIMIT 1) IS NULL",
+    "study": "(SELECT 1 FROM series WHERE series.study_key = study.study_key LIMIT 1) IS NULL",
 }
 
-#: The next loose rows; `{p}` stands for a parameter: the position after which, and how many.
-FIND = f"""
-    SELECT place, row_key, uid, path, is_empty FROM (
-        SELECT 0 AS place, instance_key AS row_key, sop_instance_uid AS uid, path, 1 = 0 AS is_empty
-        FROM instance WHERE {IS_LOOSE["instance"]}
-        UNION ALL
-        SELECT 1, series_key, series_instance_uid, NULL, {_IS_OF_STUDY}
-        FROM series WHERE {IS_LOOSE["series"]} OR NOT {_IS_OF_STUDY}
-        UNION ALL
-        SELECT 2, study_key, study_instance_uid, NULL, 1 = 1
-        FROM study WHERE NOT EXISTS (
-            SELECT 1 FROM series JOIN instance USING (series_key) WHERE series.study_key = study.study_key)
-    ) AS loose
-    WHERE (place, row_key) > ({{p}}, {{p}}) ORDER BY place, row_key LIMIT {{p}}
-"""
+_LOOSE = {
+    "instance": f"""
+        SELECT sop_instance_uid, path, instance_key, 1 = 0 FROM instance
+        WHERE {IS_LOOSE["instance"]}""",
+    "series": f"""
+        SELECT series_instance_uid, NULL, series_key, NOT {_HAS_NO_STUDY} FROM series
+        WHERE ({IS_LOOSE["series"]} OR {_HAS_NO_STUDY})""",
+    "study": f"""
+        SELECT study_instance_uid, NULL, study_key, 1 = 1 FROM study
+        WHERE (
+            SELECT 1 FROM series
+            WHERE series.study_key = study.study_key AND NOT {IS_LOOSE["series"]} LIMIT 1) IS NULL""",
+}
+_IN_RANGE = " AND {level}_key > {{p}} AND {level}_key <= {{p}} ORDER BY {level}_key"
+_FIND = {level: _LOOSE[level] + _IN_RANGE.format(level=level) for level in LEVELS}
+#: The last key of a range: by rows, since keys may have gaps of any width.
+_END = {
+    level: f"""
+        SELECT max({level}_key) FROM (
+            SELECT {level}_key FROM {level} WHERE {level}_key > {{p}} ORDER BY {level}_key LIMIT {{p}}
+        ) AS keys"""
+    for level in LEVELS
+}
 
 
-def rows_of(rows: Sequence[Sequence[Any]], after: Position) -> tuple[list[LooseRow], Position]:
-    """What :data:`FIND` has found, and where it ends."""
-    if rows:
-        after = rows[-1][0], rows[-1][1]
-    return [
-        LooseRow(level=LEVELS[place], key=key, uid=uid, path=path, is_empty=bool(is_empty))
-        for place, key, uid, path, is_empty in rows
-    ], after
+class Select(Protocol):
+    """Executes a statement that reads, in which `{p}` stands for each parameter; gives its rows."""
+
+    def __call__(self, statement: str, *parameters: int) -> Awaitable[Sequence[Sequence[Any]]]: ...
+
+
+async def find(select: Select) -> AsyncIterator[LooseRow]:
+    """Every loose row, a level after the other, and in each by their keys, which begin at 1."""
+    for level in LEVELS:
+        after = 0
+        while True:
+            [(end,)] = await select(_END[level], after, RANGE)
+            if end is None:
+                break
+            for uid, path, key, is_empty in await select(_FIND[level], after, end):
+                yield LooseRow(level=level, key=key, uid=uid, path=path, is_empty=bool(is_empty))
+            after = end
 
 
 def keys(rows: Sequence[LooseRow], level: str) -> list[int]:

@@ -367,16 +367,8 @@ class PostgreSQLIndex:
             lambda session: postgres_mending.unregister(session, sop_instance_uid, path)
         )
 
-    async def loose_rows(self) -> AsyncIterator[LooseRow]:
-        position = loose.START
-        while True:
-            page, position = await self._read(
-                partial(postgres_mending.find_loose, after=position, limit=PAGE)
-            )
-            for row in page:
-                yield row
-            if len(page) < PAGE:
-                return
+    def loose_rows(self) -> AsyncIterator[LooseRow]:
+        return loose.find(self._select)
 
     async def remove_loose(self, rows: Sequence[LooseRow]) -> None:
         await self._change(lambda session: postgres_mending.remove_loose(session, rows))
@@ -385,6 +377,9 @@ class PostgreSQLIndex:
         if self._closed is not None:
             raise OutOfResources(self._closed)
         return await self._writer.change(change)
+
+    async def _select(self, statement: str, *parameters: int) -> list[tuple[Any, ...]]:
+        return await self._read(lambda session: session.run(statement.format(p="%s"), *parameters))
 
     async def _read(self, query: Callable[[Session], Awaitable[T]]) -> T:
         await self._readers.acquire()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sdcc.index import loose
-from sdcc.index.loose import IS_LOOSE, LEVELS, Position
+from sdcc.index.loose import IS_LOOSE, LEVELS
 from sdcc.index.postgres_session import Session, transaction
 from sdcc.interfaces import LooseRow
 
@@ -29,7 +29,6 @@ _UNREGISTER = """
     DELETE FROM study WHERE study_key = %s
         AND NOT EXISTS (SELECT FROM series WHERE series.study_key = study.study_key)
 """
-_FIND = loose.FIND.format(p="%s")
 _LOCK_LOOSE = """
     BEGIN;
     SELECT sdcc_lock(1, ARRAY(SELECT sop_instance_uid FROM instance WHERE instance_key = ANY (%s)));
@@ -64,11 +63,6 @@ async def unregister(session: Session, sop_instance_uid: str, path: str) -> bool
             )
             await session.run(_DISOWN, path)
     return bool(found)
-
-
-async def find_loose(session: Session, after: Position, limit: int) -> tuple[list[LooseRow], Position]:
-    """The next rows that hang on nothing, and where they end."""
-    return loose.rows_of(await session.run(_FIND, *after, limit), after)
 
 
 async def remove_loose(session: Session, rows: Sequence[LooseRow]) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -154,14 +154,8 @@ class SQLiteIndex:
     async def unregister(self, sop_instance_uid: str, path: str) -> bool:
         return await self._change(sqlite_mending.unregister, sop_instance_uid, path)
 
-    async def loose_rows(self) -> AsyncIterator[LooseRow]:
-        position = loose.START
-        while True:
-            page, position = await self._read_in_thread(self._find_loose, position)
-            for row in page:
-                yield row
-            if len(page) < PAGE:
-                return
+    def loose_rows(self) -> AsyncIterator[LooseRow]:
+        return loose.find(self._select)
 
     async def remove_loose(self, rows: Sequence[LooseRow]) -> None:
         await self._change(sqlite_mending.remove_loose, rows)
@@ -178,9 +172,12 @@ class SQLiteIndex:
             self._failed(reason(error))
             raise OutOfResources(reason(error)) from None
 
-    def _find_loose(self, after: loose.Position) -> tuple[list[LooseRow], loose.Position]:
+    async def _select(self, statement: str, *parameters: int) -> list[tuple[Any, ...]]:
+        return await self._read_in_thread(self._selected, statement.format(p="?"), parameters)
+
+    def _selected(self, statement: str, parameters: tuple[int, ...]) -> list[tuple[Any, ...]]:
         with reader(self._path, self._lock_timeout) as connection:
-            return sqlite_mending.find_loose(connection, after, PAGE)
+            return connection.execute(statement, parameters).fetchall()
 
     def _read(
         self, after: Position, study_instance_uid: str | None, faulty: bool

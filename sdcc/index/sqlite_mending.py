@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from sdcc.index import loose
-from sdcc.index.loose import IS_LOOSE, LEVELS, Position
+from sdcc.index.loose import IS_LOOSE, LEVELS
 from sdcc.index.sqlite_statements import give_up, remove_empty
 from sdcc.interfaces import LooseRow
 
@@ -20,7 +20,6 @@ _WHERE_IT_STANDS = """
     WHERE sop_instance_uid = ? AND path = ?
 """
 _UNREGISTER = "DELETE FROM instance WHERE sop_instance_uid = ? AND path = ?"
-_FIND = loose.FIND.format(p="?")
 
 
 def disown(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> bool:
@@ -37,13 +36,6 @@ def unregister(connection: sqlite3.Connection, sop_instance_uid: str, path: str)
     connection.execute(_UNREGISTER, (sop_instance_uid, path))
     remove_empty(connection, [series_key], [study_key])
     return give_up(connection, sop_instance_uid, path)
-
-
-def find_loose(
-    connection: sqlite3.Connection, after: Position, limit: int
-) -> tuple[list[LooseRow], Position]:
-    """The next rows that hang on nothing, and where they end."""
-    return loose.rows_of(connection.execute(_FIND, (*after, limit)).fetchall(), after)
 
 
 def remove_loose(connection: sqlite3.Connection, rows: Sequence[LooseRow]) -> None:

@@ -135,15 +135,8 @@ class AcceptorProtocol(Connection):
         """Count the bytes of a PDU that is not whole; where all connections' are too many, end this one."""
         before, self._gathered = self._gathered, gathered
         gathering = self._surroundings.gathering
-        if gathering.replace(before, gathered):
-            return
-        cause = f"requests that are not whole take more than {gathering.limit >> 20} MiB"
-        if self.association.may_abort:
-            self.abort(cause)
-        else:
-            self._is_in_log = True
-            self._log_stranger("{name} closed: {cause}", cause=cause)
-        self.transport.abortConnection()
+        if not gathering.replace(before, gathered):
+            self._close(f"requests that are not whole take more than {gathering.limit >> 20} MiB")
 
     async def _settle(self) -> None:
         if self._exchange is not None:
@@ -318,6 +311,17 @@ class AcceptorProtocol(Connection):
     def cut(self) -> None:
         """End at once."""
         self.abort("SDCC is stopping")
+        self.transport.abortConnection()
+
+    def _close(self, cause: str) -> None:
+        """End at once, without an A-ABORT: what is not sent yet is dropped."""
+        if self._accepted is not None:
+            log.warn("{name} closed: {cause}", name=self._name, cause=cause)
+            self._end()
+        elif self.association.state is not State.STA13:  # of which the log says already how it ended
+            self._is_in_log = True
+            self._log_stranger("{name} closed: {cause}", cause=cause)
+        self.association.transport_closed()  # nothing that this indicates is news
         self.transport.abortConnection()
 
     def _idle(self) -> None:

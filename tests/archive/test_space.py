@@ -104,12 +104,15 @@ def test_the_watch_runs_only_between_start_and_stop(make_space, volume, clock, b
     assert clock.getDelayedCalls() == []
 
 
-def test_where_there_is_no_floor_nothing_is_asked(make_space, volume, clock, build):
+@pytest.mark.parametrize("free", [0, OSError(errno.EIO, "Input/output error")])
+def test_where_there_is_no_floor_every_answer_will_do(make_space, volume, clock, build, free):
+    """The objects themselves meet a disk that is full or broken."""
+    volume.free = free
     space = make_space(minimum_free=0)
     space.check()
     space.start()
-    clock.advance(10)
-    assert volume.asked == 0
+    clock.advance(2)
+    assert volume.asked == 1
     assert space.shortage is None
     assert space.take(1 << 60)
     build.result_of(space.stop())
@@ -128,10 +131,11 @@ def test_a_disk_that_does_not_answer_takes_no_object(make_space, volume, clock, 
     build.result_of(space.stop())
 
 
-def test_a_disk_that_hangs_takes_no_object_until_it_answers(make_space, clock, logged, build):
+@pytest.mark.parametrize("minimum_free", [0, 100])
+def test_a_disk_that_hangs_takes_no_object_until_it_answers(make_space, clock, logged, build, minimum_free):
     """A busy one, that answers late, takes them all the while."""
     threads = build.Threads()
-    space = make_space(run_in_thread=threads)
+    space = make_space(run_in_thread=threads, minimum_free=minimum_free)
     space.check()
     space.start()
     for wait, shortage in ((PATIENCE - 1, None), (PATIENCE, "disk did not answer within 30 s")):

@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 
-import pytest
+from ..programs import missing
 
 
 class Mounts:
@@ -41,7 +41,7 @@ class Mounts:
         except FileNotFoundError as error:
             failure = str(error)
         if failure is not None:
-            pytest.skip(f"to mount takes root, sudo without a password, or `unshare -rm`: {failure.strip()}")
+            missing(f"to mount takes root, sudo without a password, or `unshare -rm`: {failure.strip()}")
         self._mounted.callback(subprocess.run, [*self._as_root, "umount", directory], check=True)
 
 

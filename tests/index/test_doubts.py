@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, execute
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
 from sdcc.index import doubts
 from sdcc.index.doubts import Doubt, Journal
@@ -229,6 +230,70 @@ def test_a_disk_that_fails_keeps_nobody_waiting(bench: Bench, monkeypatch: pytes
     bench.run(journal.note(B))
     die(journal)
     assert B in bench.run(bench.journal().take_over())
+
+
+@pytest.fixture
+def failures() -> Iterator[list[str]]:
+    """Lines of the log above warnings."""
+    lines: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        if event["log_level"] > LogLevel.warn:
+            lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield lines
+    globalLogPublisher.removeObserver(observe)
+
+
+FAILURES = pytest.mark.parametrize(
+    ("failure", "cause"),
+    [
+        (OSError("disk failed"), "Index: doubts cannot be {}: disk failed"),
+        (RuntimeError("can't start new thread"), "Index: a fault of the program; doubts cannot be {}"),
+    ],
+)
+
+
+@FAILURES
+def test_whatever_fails_keeps_nobody_waiting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, failures: list[str], failure: Exception, cause: str
+) -> None:
+    def append(written: object) -> None:
+        raise failure
+
+    journal = bench.journal(run_in_thread=bench.thread)
+    bench.thread.held = True
+    with monkeypatch.context() as failing:
+        failing.setattr(journal._files, "append", append)
+        notes = [Deferred.fromCoroutine(journal.note(doubt)) for doubt in (A, B)]
+        bench.thread.release()
+        assert [note.called for note in notes] == [True, True]
+    assert failures == [cause.format("written down")] * 2
+    bench.run(journal.note(C))
+    bench.run(journal.close())
+    assert bench.run(bench.journal().take_over()) == [C]
+
+
+@FAILURES
+def test_files_that_cannot_be_cleared_up_are_when_doubts_are_settled_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, failures: list[str], failure: Exception, cause: str
+) -> None:
+    """A stop does not fail for that; at worst the next process settles them once more."""
+
+    def clear() -> None:
+        raise failure
+
+    journal = bench.journal()
+    bench.run(journal.note(A))
+    with monkeypatch.context() as failing:
+        failing.setattr(journal._files, "clear", clear)
+        bench.run(journal.strike(A))
+    assert failures == [cause.format("cleared up")]
+    assert len(bench.files()) == 1
+    bench.run(journal.note(B))
+    bench.run(journal.strike(B))
+    assert bench.files() == []
 
 
 def test_a_name_that_another_took_for_a_dead_ones_is_given_up(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -161,11 +162,11 @@ def test_registration_leaves_no_loose_row(engine: Any, make: Make) -> None:
     assert loose(engine) == []
 
 
-@pytest.mark.parametrize("page", [1, 2, 1000])
+@pytest.mark.parametrize("rows", [1, 2, 1000])
 def test_loose_rows_are_found_and_removed_and_no_others(
-    engine: Any, make: Make, monkeypatch: pytest.MonkeyPatch, page: int
+    engine: Any, make: Make, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    monkeypatch.setattr(engine.module, "PAGE", page)
+    monkeypatch.setattr("sdcc.index.loose.RANGE", rows)
     good = make("1", study_instance_uid="1.1", series_instance_uid="1.1.1")
     engine.register(
         good,
@@ -194,6 +195,45 @@ def test_loose_rows_are_found_and_removed_and_no_others(
     assert loose(engine) == []
     assert engine.instances() == [good]
     assert engine.select("SELECT sop_instance_uid FROM instance") == [("1",)]
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 5])
+def test_loose_rows_are_looked_for_in_a_few_rows_at_a_time_to_the_last(
+    engine: Any, make: Make, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """Also behind gaps between the keys that are wider; one statement for all would never end."""
+    monkeypatch.setattr("sdcc.index.loose.RANGE", rows)
+    select, asked = engine.index._select, []
+
+    async def note(statement: str, *parameters: int) -> Any:
+        asked.append((statement, parameters))
+        return await select(statement, *parameters)
+
+    monkeypatch.setattr(engine.index, "_select", note)
+    uids = [str(number) for number in range(12)]
+    engine.register(*(make(uid, series_instance_uid=f"1.2.{uid}") for uid in uids))
+    engine.tamper(
+        "DELETE FROM instance WHERE sop_instance_uid IN ('2', '3', '4', '5', '6')",
+        "DELETE FROM series WHERE series_instance_uid IN ('1.2.3', '1.2.4', '1.2.5', '1.2.6')",
+        "DELETE FROM series WHERE series_instance_uid IN ('1.2.0', '1.2.10', '1.2.11')",
+    )
+    assert [(level, uid) for level, uid, _, _ in loose(engine)] == [
+        ("instance", "0"),
+        ("instance", "10"),
+        ("instance", "11"),
+        ("series", "1.2.2"),
+    ]
+    for level, left in (("instance", 7), ("series", 5), ("study", 1)):
+        looked_at = [
+            engine.select(
+                f"SELECT {level}_key FROM {level} WHERE {level}_key > {after} AND {level}_key <= {end}"
+            )
+            for statement, (after, end) in asked
+            if statement.endswith(f"ORDER BY {level}_key")
+        ]
+        assert max(map(len, looked_at)) == min(rows, left)
+        assert len(looked_at) == math.ceil(left / rows)
+        assert sum(map(len, looked_at)) == left
 
 
 def test_a_level_that_was_filled_meanwhile_stays(engine: Any, make: Make) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
+from sdcc.config import Remote
 from sdcc.network.gathering import Gathering
-from sdcc.upper_layer.pdu import AssociateAC
+from sdcc.upper_layer.pdu import AssociateAC, ReleaseRQ
 
 #: The header of an A-ASSOCIATE-RQ of 64 KiB.
 LONG = b"\1\0\0\1\0\0"
@@ -74,10 +77,46 @@ def test_a_request_of_ordinary_length_is_heard_whatever_others_hold(
     assert isinstance(peer.received()[0], AssociateAC)
 
 
-def test_an_association_may_hold_no_more_either(world: Any, lines: list[str]) -> None:
+def test_an_association_may_hold_no_more_either(world: Any, lines: list[str], build: SimpleNamespace) -> None:
     peer = world.peer().associate()
     world.peer().send(LONG, bytes(1000))
+    store = build.store()
+    peer.send(store[: 6 + int.from_bytes(store[2:6])])
+    lines.clear()
     peer.send(LONG, bytes(301))
     assert peer.transport.disconnected
     assert world.limits.total == 0
-    assert lines[-1] == "SDCC<-CT01(1) aborted source 0: requests that are not whole take more than 0 MiB"
+    peer.lose()
+    assert peer.received() == [], "what is written before a reset may never arrive"
+    assert [operation.state for operation in world.storage.operations] == ["abandoned"]
+    assert lines == ["SDCC<-CT01(1) closed: requests that are not whole take more than 0 MiB"]
+
+
+def test_a_request_that_is_being_judged_may_hold_no_more_either(
+    new_world: Any, gathering: Gathering, lines: list[str], build: SimpleNamespace
+) -> None:
+    """Whatever its judgement, it takes no slot."""
+    remote = Remote(ae_title="CT01", address="ct01.example")
+    world = new_world(gathering=gathering, remotes=(remote,))
+    world.names["ct01.example"] = Deferred()
+    world.peer().send(LONG, bytes(1000))
+    peer = world.peer()
+    peer.send(build.request(), LONG, bytes(301))
+    assert peer.transport.disconnected
+    world.names["ct01.example"].callback(frozenset({ip_address("127.0.0.1")}))
+    peer.lose()
+    assert world.limits.total == 0
+    assert peer.received() == []
+    assert lines == ["SDCC<-CT01(1) closed: requests that are not whole take more than 0 MiB"]
+
+
+def test_a_peer_that_was_aborted_may_hold_no_more_either(world: Any, lines: list[str]) -> None:
+    """Its line is written already."""
+    world.peer().send(LONG, bytes(1000))
+    peer = world.peer()
+    peer.send(ReleaseRQ())
+    [line] = lines
+    peer.send(LONG, bytes(301))
+    assert peer.transport.disconnected
+    peer.lose()
+    assert lines == [line]

@@ -35,9 +35,15 @@ from __future__ import annotations
 import argparse
 import gc
 import itertools
+import os
+import signal
 import subprocess
 import sys
+import traceback
 from contextlib import nullcontext
+from functools import partial
+from types import FrameType
+from typing import NoReturn
 
 from twisted.logger import globalLogBeginner
 
@@ -61,6 +67,7 @@ def main() -> int:
     seeds = _range(options.seeds) if options.seed is None else [options.seed]
     for seed in seeds:
         trace = Trace(print if options.trace else None)
+        signal.signal(signal.SIGTERM, partial(_terminated, seed, trace, options))
         with {**FAULTS, **RARE}[options.fault]() if options.fault else nullcontext():
             fault = _fault_of(seed, trace)
         if options.hashes:
@@ -80,6 +87,16 @@ def _fault_of(seed: int, trace: Trace) -> Exception | None:
     except Exception as fault:  # a promise, or a fault of the simulation itself
         return fault
     return None
+
+
+def _terminated(
+    seed: int, trace: Trace, options: argparse.Namespace, _: int, frame: FrameType | None
+) -> NoReturn:
+    """It may loop: tell where. No exception would do, which anything on its way may catch."""
+    traceback.print_stack(frame)
+    _tell(seed, trace, TimeoutError("terminated before its end"), options)
+    sys.stdout.flush()
+    os._exit(1)
 
 
 def _tell(seed: int, trace: Trace, fault: Exception, options: argparse.Namespace) -> None:
