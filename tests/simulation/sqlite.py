@@ -57,8 +57,11 @@ class Writer:
         :raises sqlite3.Error: nothing is settled.
         """
         if self._troubles.fault([]) is not None:
-            # At a stop nobody tries it again.
+            # At a stop nobody tries it again: which of two files loses is for the next start to find out.
+            rows = self._troubles.database.rows
+            uids = {stored.instance.sop_instance_uid for stored in doubtful}
             self._troubles.excuse(*(stored.file.path for stored in doubtful))
+            self._troubles.excuse(*(rows[uid].file.path for uid in uids if uid in rows))
             raise sqlite3.OperationalError("disk I/O error")
         doubts = [ToSettle(stored.instance.sop_instance_uid, stored.file.path) for stored in doubtful]
         return [self._troubles.database.settle(doubt) is not None for doubt in doubts]
