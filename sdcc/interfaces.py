@@ -263,6 +263,10 @@ class IIndex(Interface):
     """The database that alone decides which objects exist."""
 
     refusal = Attribute("str | None: why nothing can be registered at present; None while it can.")
+    leaves_doubts = Attribute(
+        "bool: after `stop`, whether registrations are left whose outcome nobody knows and that are written "
+        "down nowhere: files and rows may disagree then, as after a crash."
+    )
 
     def prepare() -> None:
         """What can fail before service starts: open, create or upgrade. Blocks; raises

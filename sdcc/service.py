@@ -316,6 +316,7 @@ class SDCC(Service):
             self._server.stop,
             *([self._look.stop] if self._look else []),
             self._index.stop,
+            self._hand_doubts_on,
             self._storage.settle,
             self._objects.stop,
             *(threads.stop for threads in self._threads),
@@ -326,6 +327,11 @@ class SDCC(Service):
             except Exception:  # the boundary: what is left must be stopped all the same
                 log.failure("a step of the stop failed")
         log.info("SDCC has stopped")
+
+    def _hand_doubts_on(self) -> None:
+        if self._index.leaves_doubts:
+            log.warn("The index does not say what became of some objects: the next start looks through them")
+            self._objects.doubt()
 
 
 def address_of(port: IListeningPort) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
 from sdcc.config import Configuration, Local
+from sdcc.index.sqlite import SQLiteIndex
 from sdcc.network.requestor import AssociationAborted, AssociationRejected, NotConnected, RequestorError, echo
 from sdcc.service import SDCC, CannotStart, ports
 
@@ -68,6 +69,25 @@ async def test_it_starts_again_on_what_it_left(tmp_path: Path) -> None:
         service.startService()
         [(_, port)] = service.addresses
         assert (await verify(port)).status == 0x0000
+        await service.stopService()
+
+
+@pytest_twisted.ensureDeferred
+async def test_doubts_that_a_stop_leaves_are_looked_through_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = SDCC(configured(tmp_path), reactor)  # type: ignore[arg-type]
+    service.startService()
+    with monkeypatch.context() as patch:
+        patch.setattr(SQLiteIndex, "leaves_doubts", True)
+        await service.stopService()
+    assert len([*(tmp_path / "data").glob("incoming.since-*")]) == 1
+    for looks in (True, False):
+        service = SDCC(configured(tmp_path), reactor)  # type: ignore[arg-type]
+        service.startService()
+        assert (service._look is not None) is looks
+        if service._look is not None:
+            await service._look._ended
         await service.stopService()
 
 

@@ -110,6 +110,10 @@ class Incoming:
             self._own_since = self._now().date()
             self._record(self._lock)
 
+    def doubt(self) -> None:
+        """Files and index may disagree by this process's doing: the next start is to look."""
+        self.doubtful_since = min(filter(None, (self.doubtful_since, self._own_since)))
+
     def create(self, token: str) -> tuple[str, int]:
         """A new file for an object: its path and its descriptor."""
         folder = self._folder

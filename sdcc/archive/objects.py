@@ -105,6 +105,10 @@ class ObjectStore:
         """The first day of reception from which on files and index may disagree; None: they do not."""
         return self._incoming.doubtful_since
 
+    def doubt(self) -> None:
+        """Files and index may disagree when this process has stopped."""
+        self._incoming.doubt()
+
     @property
     def was_alone(self) -> bool:
         """Whether no other process had the storage directory when this one began."""

@@ -296,6 +296,9 @@ class PostgreSQLIndex:
         self._idle_readers: list[Session] = []
         self._closed: str | None = "index is not open yet"
 
+    #: They are in the journal.
+    leaves_doubts = False
+
     @property
     def refusal(self) -> str | None:
         """See :class:`~sdcc.interfaces.IIndex`; while the database is away, it is tried again by itself."""

@@ -91,6 +91,10 @@ class SQLiteIndex:
         """See :class:`~sdcc.interfaces.IIndex`; while the database fails, it is tried again by itself."""
         return self._closed or self._fault or self._queue.late
 
+    @property
+    def leaves_doubts(self) -> bool:
+        return bool(self._doubts)
+
     def prepare(self) -> None:
         prepare(self._path, self._lock_timeout)
         self._closed = None

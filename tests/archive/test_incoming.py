@@ -343,6 +343,18 @@ def test_of_several_dead_the_earliest_day_counts(make_incoming, tmp_path, folder
     assert folders() == ["process0"]
 
 
+def test_who_stops_with_doubts_of_its_own_leaves_them_to_the_next(make_incoming, time, folders):
+    incoming = make_incoming()
+    incoming.claim()
+    time.advance(3)
+    incoming.doubt()
+    incoming.release()
+    assert folders() == []
+    following = make_incoming()
+    following.claim()
+    assert following.doubtful_since == TODAY
+
+
 def test_what_was_not_looked_through_is_left_to_the_next_however_often(
     *, make_incoming, disk, time, folders, tmp_path
 ):

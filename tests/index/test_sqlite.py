@@ -149,6 +149,7 @@ def test_a_failed_commit_is_in_doubt_until_the_database_works_again(
         case "stop":
             engine.run(engine.index.stop())
     assert end.outcome == settled
+    assert not engine.index.leaves_doubts
     assert sorted(stored.file.path for stored in engine.instances()) == sorted(left)
 
 
@@ -199,6 +200,7 @@ def test_stop_ends_though_the_database_fails(engine: Any, make: Make, disk: Disk
     disk.failing, disk.instead = "COMMIT", "ROLLBACK"
     engine.register(make())
     engine.run(engine.index.stop())
+    assert engine.index.leaves_doubts
     assert not engine.clock.getDelayedCalls()
 
 

@@ -84,6 +84,7 @@ class Index:
     def __init__(self, life: Life, calls: list[tuple[str, str]]) -> None:
         self._life = life
         self.refusal: str | None = None
+        self.leaves_doubts = False
         self.rows: dict[str, StoredObject] = {}
         self.gone: set[str] = set()
         self.loose: list[LooseRow] = []

@@ -114,6 +114,7 @@ class Index:
 
     def __init__(self):
         self.refusal = None
+        self.leaves_doubts = False
         self.fault = None
         self.registers_before_fault = False
         self.disown_fault = None
