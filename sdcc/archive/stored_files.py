@@ -105,13 +105,6 @@ def files(
     return below(OBJECTS, top, 0)
 
 
-def paths(
-    root: str, filesystem: IFileSystem, on_error: Callable[[str, OSError], None] = lambda path, error: None
-) -> Iterator[str]:
-    """The paths of all objects: those of :func:`files` that may be one's."""
-    return filter(may_be_object, files(root, filesystem, on_error))
-
-
 def may_be_object(path: str) -> bool:
     """Whether it has the form that :func:`~sdcc.archive.directories.object_path` gives."""
     top, *parts = path.split("/")

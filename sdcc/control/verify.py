@@ -75,7 +75,6 @@ async def verify(
     :raises OSError: the storage directory or the index cannot be used.
     :raises ValueError: the index is none of this version.
     """
-
     mended: Collection[Kind] = EVERYTHING if forget else UNDISPUTED if repair else ()
 
     async def compare(index: IIndex, files: Files) -> int:

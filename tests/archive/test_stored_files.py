@@ -14,7 +14,7 @@ from pydicom.data import get_testdata_file
 from sdcc.archive import stored_files
 from sdcc.archive.filesystem import FileSystem
 from sdcc.archive.part10 import COUNTED_FROM, announced, file_head
-from sdcc.archive.stored_files import NoObject, paths, read, sop_instance_uid
+from sdcc.archive.stored_files import NoObject, files, may_be_object, read, sop_instance_uid
 from sdcc.interfaces import Provenance
 
 
@@ -35,6 +35,11 @@ def put(tmp_path):
 def reading(tmp_path):
     """Reads a path of the storage directory."""
     return lambda path: read(path, str(tmp_path), FileSystem()).stored
+
+
+def paths(*arguments):
+    """Of the files those that may be objects, as an inspection walks them."""
+    return filter(may_be_object, files(*arguments))
 
 
 # --- reading -----------------------------------------------------------------------------------
