@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from enum import Enum, IntEnum, auto
+from functools import lru_cache
 from struct import Struct
 from types import MappingProxyType
 from typing import Self, TypeAlias
@@ -36,6 +37,9 @@ class VR(Enum):
     LO = auto()
     #: Attribute Tag, one or more.
     AT = auto()
+
+    #: Each member is there once. Enum's own hash, of the name, is a function in Python.
+    __hash__ = object.__hash__
 
 
 class Tag(IntEnum):
@@ -202,7 +206,9 @@ def encode(command: CommandSet) -> bytes:
     return _encode_element(Tag.COMMAND_GROUP_LENGTH, len(elements)) + elements
 
 
+@lru_cache(maxsize=256)
 def _encode_element(tag: Tag, value: Value) -> bytes:
+    """Remembered, because most elements of a response are those of the one before."""
     try:
         data = _encode_value(tag.vr, value)
     except (struct.error, UnicodeEncodeError) as error:

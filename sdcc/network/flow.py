@@ -23,6 +23,9 @@ class Hold(Enum):
     #: It does not read our answers.
     ANSWERS = "answers"
 
+    #: Each member is there once. Enum's own hash, of the name, is a function in Python.
+    __hash__ = object.__hash__
+
 
 class Flow:
     """Reads while no :class:`Hold` stands."""
