@@ -29,6 +29,8 @@ from sdcc.upper_layer.pdu import (
 MAXIMUM_ASSOCIATE_LENGTH = 256 * 1024
 #: P-DATA-TF may exceed the announced maximum by this much: some peers leave their own headers out.
 P_DATA_TOLERANCE = 1024
+#: A value's length counts all of its P-DATA-TF but itself, where that holds no other.
+_ITEM_LENGTH_SIZE = PDV_HEADER.size - PDV_OVERHEAD
 
 #: The lengths that the other PDUs may declare.
 CONTROL_LENGTHS: Mapping[int, range] = MappingProxyType(
@@ -125,10 +127,17 @@ class Framer:
                 and self.is_between_pdus
                 and view[position] == PDUType.P_DATA_TF
             ):
-                _, length, *value_header = P_DATA_HEADER.unpack_from(view, position)
-                position += P_DATA_HEADER.size
-                self._begin_p_data(length)
-                self._begin_value(*value_header)
+                run, position = self._whole_values(view, position)
+                if not run:
+                    _, length, *value_header = P_DATA_HEADER.unpack_from(view, position)
+                    position += P_DATA_HEADER.size
+                    self._begin_p_data(length)
+                    self._begin_value(*value_header)
+                elif fragments is None:
+                    fragments = run
+                    received.append(run)
+                else:
+                    fragments += run
             else:
                 needed = self._control_length if self._control_type else PDU_HEADER.size
                 taken = min(needed - len(self._partial), end - position)
@@ -140,6 +149,30 @@ class Framer:
                     if (complete := self._step(whole)) is not None:
                         received.append(complete)
                         fragments = None
+
+    def _whole_values(self, view: memoryview, position: int) -> tuple[list[Fragment], int]:
+        """Take the P-DATA-TF from `position` on that are all there and hold one value each, as most do.
+
+        Gives their fragments and where they end. The first that is not so, or that is wrong, ends
+        the run: it is taken in steps.
+        """
+        run: list[Fragment] = []
+        last_start = len(view) - P_DATA_HEADER.size
+        while position <= last_start:
+            pdu_type, length, item_length, context_id, control = P_DATA_HEADER.unpack_from(view, position)
+            end = position + PDU_HEADER.size + length
+            if (
+                pdu_type != PDUType.P_DATA_TF
+                or item_length != length - _ITEM_LENGTH_SIZE
+                or item_length <= PDV_OVERHEAD
+                or length > self._p_data_limit
+                or end > len(view)
+            ):
+                break
+            data = view[position + P_DATA_HEADER.size : end]
+            run.append(Fragment(context_id, control & IS_COMMAND != 0, control & IS_LAST != 0, data))
+            position = end
+        return run, position
 
     def _fragment(self, data: memoryview, length: int) -> Fragment:
         self._value_left -= length
