@@ -109,6 +109,13 @@ def test_a_run_of_p_data_comes_as_one_list() -> None:
     assert [len(item) for item in Framer(MAXIMUM).feed(p_data(value(1, 0, b"a")) * 5)] == [5]
 
 
+@pytest.mark.parametrize("control", [0b00, 0b01, 0b10, 0b11])
+def test_a_run_of_p_data_says_of_each_value_what_it_is(control: int) -> None:
+    [run] = Framer(MAXIMUM).feed(p_data(value(1, 0b11, b"a")) + p_data(value(5, control, b"b")))
+    is_command, is_last = bool(control & 0b01), bool(control & 0b10)
+    assert run[1:] == [Fragment(5, is_command, is_last, memoryview(b"b"))]
+
+
 @pytest.mark.parametrize("cut", range(1, 12))
 def test_between_pdus_is_known(cut: int) -> None:
     framer = Framer(MAXIMUM)
@@ -164,6 +171,20 @@ def test_a_wrong_stream_ends_in_the_fault_and_nothing_after(
 
 def test_what_precedes_a_fault_in_the_same_chunk_is_kept() -> None:
     [fragments, error] = Framer(MAXIMUM).feed(p_data(value(1, 0, b"kept")) + header(9, 4))
+    assert [bytes(f.data) for f in fragments] == [b"kept"]
+    assert isinstance(error, PeerError)
+
+
+TOO_LONG = bytes(MAXIMUM + P_DATA_TOLERANCE - 5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [p_data(value(1, 0, TOO_LONG)), b"\x08" + p_data(value(1, 0, b"like P-DATA"))[1:]],
+    ids=["too long", "of another type"],
+)
+def test_a_wrong_pdu_that_is_all_there_is_as_wrong_as_its_header(wrong: bytes) -> None:
+    [fragments, error] = Framer(MAXIMUM).feed(p_data(value(1, 0, b"kept")) + wrong)
     assert [bytes(f.data) for f in fragments] == [b"kept"]
     assert isinstance(error, PeerError)
 
