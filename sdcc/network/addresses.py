@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -22,6 +23,7 @@ IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str], Awaitable[frozenset[IPAddress]]]
 
 
+@lru_cache(maxsize=256)
 def ip_address(text: str) -> IPAddress:
     """An IP address; one that IPv6 maps from IPv4, or that names an interface, as itself alone.
 

@@ -22,6 +22,9 @@ from sdcc.upper_layer.machine import Effect, Indication, Output
 class TCPTransport(Pausable, TypingProtocol):
     """What is used of `twisted.internet.tcp.Connection`."""
 
+    #: Bytes that are read at once, and bytes waiting to be sent beyond which the producer is paused.
+    bufferSize: int
+
     def write(self, data: bytes, /) -> None: ...
     def loseConnection(self) -> None: ...
     def abortConnection(self) -> None: ...

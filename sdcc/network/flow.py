@@ -46,8 +46,8 @@ class Flow:
             if not self._holds and not self._open_for_good:
                 self._transport.resumeProducing()
 
-    def is_held(self, *reasons: Hold) -> bool:
-        return not self._holds.isdisjoint(reasons)
+    def is_held(self, reason: Hold) -> bool:
+        return reason in self._holds
 
     def open_for_good(self) -> None:
         """Read on whatever is held: nothing that comes matters any more but the end of the stream."""

@@ -40,6 +40,14 @@ def test_an_association_is_answered_and_logged(world: Any, build: SimpleNamespac
     assert lines == ["SDCC<-CT01(1) opened from 127.0.0.1, 2 of 2 contexts accepted"]
 
 
+def test_only_who_has_an_association_is_read_in_large_pieces(world: Any, build: SimpleNamespace) -> None:
+    accepted, refused = world.peer(), world.peer()
+    accepted.send(build.request())
+    refused.send(build.request(called="NOBODY"))
+    assert accepted.transport.bufferSize == 256 * 1024
+    assert not hasattr(refused.transport, "bufferSize"), "it is as its transport has it"
+
+
 def test_a_refusal_says_its_rule_and_frees_everything(
     world: Any, build: SimpleNamespace, lines: list[str]
 ) -> None:
