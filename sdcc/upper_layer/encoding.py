@@ -10,9 +10,10 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from types import MappingProxyType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from sdcc.upper_layer.codes import ItemType
 from sdcc.upper_layer.errors import invalid_value, unexpected_parameter
@@ -26,6 +27,8 @@ _PADDING = b"\0 "
 _NAMES: Mapping[int, str] = MappingProxyType({kind: kind.name.lower().replace("_", " ") for kind in ItemType})
 #: How much of a peer's text an error or a line of the log shows.
 SHOWN = 64
+#: Items that come again are remembered if their values are no longer than this, in bytes.
+REMEMBERED_LENGTH = 512
 
 
 class Fields:
@@ -149,6 +152,9 @@ class KnownItem(Item):
 
     __slots__ = ()
 
+    #: Peers send the same ones in every association, and nothing in them is secret.
+    comes_again: ClassVar[bool] = False
+
     @classmethod
     @abstractmethod
     def decode_value(cls, fields: Fields) -> Self:
@@ -179,17 +185,27 @@ def decode_items(fields: Fields, kinds: Mapping[int, type[KnownItem]]) -> list[I
         if name is None:
             items.append(UnknownItem(number, bytes(value)))
             continue
-        if number not in kinds:
+        kind = kinds.get(number)
+        if kind is None:
             raise unexpected_parameter(f"{fields.name}: {name} does not belong there")
-        inner = Fields(name, value)
-        items.append(kinds[number].decode_value(inner))
-        inner.end()
+        is_remembered = kind.comes_again and length <= REMEMBERED_LENGTH
+        items.append((_remembered if is_remembered else _decode)(kind, bytes(value)))
     return items
 
 
+def _decode(kind: type[KnownItem], value: bytes) -> KnownItem:
+    fields = Fields(_NAMES[kind.item_type], value)
+    item = kind.decode_value(fields)
+    fields.end()
+    return item
+
+
+_remembered = lru_cache(maxsize=512)(_decode)
+
+
 def of_kind(items: Iterable[Item], kind: type[ItemT]) -> tuple[ItemT, ...]:
-    """Those of `items` that are of one kind."""
-    return tuple(item for item in items if isinstance(item, kind))
+    """Those of `items` that are of one kind; kinds have no kinds below them."""
+    return tuple([item for item in items if type(item) is kind])
 
 
 def single(items: Iterable[Item], kind: type[ItemT], container: str) -> ItemT | None:

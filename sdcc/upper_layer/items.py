@@ -93,6 +93,7 @@ class ProposedContext(KnownItem):
     """A Presentation Context as an A-ASSOCIATE-RQ has it (PS3.8 9.3.2.2)."""
 
     item_type = ItemType.PRESENTATION_CONTEXT_RQ
+    comes_again = True
 
     #: Odd, 1 to 255.
     id: int

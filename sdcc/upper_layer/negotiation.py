@@ -72,9 +72,11 @@ def _answer(context: ProposedContext, sop_classes: Mapping[str, SOPClass]) -> An
 
 def _roles(request: AssociateRQ, answers: tuple[AnsweredContext, ...]) -> Iterator[RoleSelection]:
     """This side is an SCP only: the requestor may be the SCU if it proposes that (PS3.7 D.3.3.4)."""
+    proposed = {item.sop_class_uid: item.scu for item in of_kind(request.user_information, RoleSelection)}
+    if not proposed:
+        return
     accepted = {answer.id for answer in answers if answer.result == ContextResult.ACCEPTANCE}
     classes = {context.abstract_syntax for context in request.presentation_contexts if context.id in accepted}
-    proposed = {item.sop_class_uid: item.scu for item in of_kind(request.user_information, RoleSelection)}
     for uid, scu in proposed.items():
         if uid in classes:
             yield RoleSelection(sop_class_uid=uid, scu=scu, scp=False)

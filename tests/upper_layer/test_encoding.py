@@ -8,9 +8,24 @@ from struct import Struct
 import pytest
 
 from sdcc.upper_layer.codes import AbortReason
-from sdcc.upper_layer.encoding import Fields, UnknownItem, counted, decode_items, pack, registry, unpadded
+from sdcc.upper_layer.encoding import (
+    REMEMBERED_LENGTH,
+    Fields,
+    UnknownItem,
+    counted,
+    decode_items,
+    pack,
+    registry,
+    unpadded,
+)
 from sdcc.upper_layer.errors import PeerError
-from sdcc.upper_layer.items import AbstractSyntax, TransferSyntax
+from sdcc.upper_layer.items import (
+    IN_USER_INFORMATION,
+    AbstractSyntax,
+    ProposedContext,
+    TransferSyntax,
+    UserInformation,
+)
 
 SHORT = Struct(">H")
 
@@ -100,6 +115,30 @@ def test_items_keep_their_order_and_unknown_ones_their_bytes(item: Callable[...,
         UnknownItem(0x00, b""),
     ]
     assert b"".join(item.encode() for item in items) == data
+
+
+def test_short_contexts_are_decoded_once_and_long_ones_are_not_kept(item: Callable[..., bytes]) -> None:
+    def decoded(syntax: bytes) -> ProposedContext:
+        value = b"\x01\0\0\0" + item(0x30, b"1.2") + item(0x40, syntax)
+        [context] = decode_items(Fields("test", item(0x20, value)), registry(ProposedContext))
+        assert isinstance(context, ProposedContext)
+        assert context.transfer_syntaxes == (syntax.decode(),)
+        return context
+
+    short, long = b"1.2.840.10008.1.2", b"1" * REMEMBERED_LENGTH
+    assert decoded(short) is decoded(short)
+    assert decoded(long) is not decoded(long)
+
+
+def test_what_may_hold_a_secret_is_not_kept() -> None:
+    assert [kind for kind in IN_USER_INFORMATION.values() if kind.comes_again] == []
+    assert not UserInformation.comes_again
+
+
+def test_a_malformed_context_is_refused_each_time(item: Callable[..., bytes]) -> None:
+    for _ in range(2):
+        with pytest.raises(PeerError, match="Presentation-context-ID is 2"):
+            decode_items(Fields("test", item(0x20, b"\x02\0\0\0")), registry(ProposedContext))
 
 
 def test_a_known_item_elsewhere_is_unexpected(item: Callable[..., bytes]) -> None:
