@@ -27,8 +27,9 @@ from sdcc.services.registry import Registry
 from sdcc.upper_layer.framing import Fragment
 from sdcc.upper_layer.negotiation import PresentationContext
 
-#: What may wait while an operation is being performed, in bytes, and what a fragment costs beyond its data.
-QUEUE_LIMIT = 256 * 1024
+#: What may wait while an operation is being performed, in bytes, before nothing more is read (the read that
+#: passes it waits too), and what a fragment costs beyond its data.
+QUEUE_LIMIT = 64 * 1024
 FRAGMENT_COST = 256
 #: What is served before the reactor turns to others: so many fragments, of which a request counts as many.
 TURN = 1024
