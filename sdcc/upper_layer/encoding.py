@@ -27,7 +27,7 @@ _PADDING = b"\0 "
 _NAMES: Mapping[int, str] = MappingProxyType({kind: kind.name.lower().replace("_", " ") for kind in ItemType})
 #: How much of a peer's text an error or a line of the log shows.
 SHOWN = 64
-#: Items that come again are remembered if their values are no longer than this, in bytes.
+#: What a peer sends again is remembered if its value is no longer than this, in bytes.
 REMEMBERED_LENGTH = 512
 
 
@@ -125,6 +125,8 @@ class Item(ABC):
     __slots__ = ()
 
     item_type: int
+    #: The same ones are sent in every association, and nothing in them is secret: they are remembered.
+    comes_again: ClassVar[bool] = False
 
     @abstractmethod
     def encode_value(self) -> bytes:
@@ -132,8 +134,16 @@ class Item(ABC):
 
     def encode(self) -> bytes:
         """:raises ValueError: something does not fit into its field."""
-        value = self.encode_value()
-        return pack(_ITEM_HEADER, self.item_type, len(value)) + value
+        return (_remembered_encoded if self.comes_again else _encode)(self)
+
+
+def _encode(item: Item) -> bytes:
+    value = item.encode_value()
+    return pack(_ITEM_HEADER, item.item_type, len(value)) + value
+
+
+#: Our own items: few, and short.
+_remembered_encoded = lru_cache(maxsize=512)(_encode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +161,6 @@ class KnownItem(Item):
     """An item of one of the types in :class:`ItemType`."""
 
     __slots__ = ()
-
-    #: Peers send the same ones in every association, and nothing in them is secret.
-    comes_again: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -189,7 +196,7 @@ def decode_items(fields: Fields, kinds: Mapping[int, type[KnownItem]]) -> list[I
         if kind is None:
             raise unexpected_parameter(f"{fields.name}: {name} does not belong there")
         is_remembered = kind.comes_again and length <= REMEMBERED_LENGTH
-        items.append((_remembered if is_remembered else _decode)(kind, bytes(value)))
+        items.append((_remembered_decoded if is_remembered else _decode)(kind, bytes(value)))
     return items
 
 
@@ -200,7 +207,7 @@ def _decode(kind: type[KnownItem], value: bytes) -> KnownItem:
     return item
 
 
-_remembered = lru_cache(maxsize=512)(_decode)
+_remembered_decoded = lru_cache(maxsize=512)(_decode)
 
 
 def of_kind(items: Iterable[Item], kind: type[ItemT]) -> tuple[ItemT, ...]:

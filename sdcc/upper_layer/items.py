@@ -59,6 +59,7 @@ class ApplicationContext(_UIDItem):
 
     __slots__ = ()
     item_type = ItemType.APPLICATION_CONTEXT
+    comes_again = True
 
 
 class AbstractSyntax(_UIDItem):
@@ -80,6 +81,7 @@ class ImplementationClassUID(_UIDItem):
 
     __slots__ = ()
     item_type = ItemType.IMPLEMENTATION_CLASS_UID
+    comes_again = True
 
 
 # --- Presentation Contexts -----------------------------------------------------------------
@@ -128,6 +130,7 @@ class AnsweredContext(KnownItem):
     """A Presentation Context as an A-ASSOCIATE-AC has it (PS3.8 9.3.3.2)."""
 
     item_type = ItemType.PRESENTATION_CONTEXT_AC
+    comes_again = True
 
     #: Odd, 1 to 255.
     id: int
@@ -197,6 +200,7 @@ class MaximumLength(KnownItem):
     """PS3.8 D.1: bytes of the longest P-DATA-TF, without its header, that the sender wants to receive."""
 
     item_type = ItemType.MAXIMUM_LENGTH
+    comes_again = True
 
     #: 0: no limit.
     length: int
@@ -214,6 +218,7 @@ class ImplementationVersionName(KnownItem):
     """PS3.7 D.3.3.2: 1 to 16 characters; what came otherwise is taken as it is."""
 
     item_type = ItemType.IMPLEMENTATION_VERSION_NAME
+    comes_again = True
 
     name: str
 
