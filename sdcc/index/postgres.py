@@ -129,6 +129,8 @@ def _words(error: psycopg2.Error) -> str:
     return str(error.diag.message_primary)
 
 
+#: Plans are kept from one group to the next: left to itself, the server plans most of a registration anew
+#: each time, which takes longer than all the rest.
 _SETTINGS = """
     SET synchronous_commit = {synchronous_commit};
     SET statement_timeout = {statement_timeout};
@@ -137,7 +139,8 @@ _SETTINGS = """
     SET default_transaction_isolation = 'read committed';
     SET timezone = 'UTC';
     SET client_min_messages = warning;
-    SET jit = off
+    SET jit = off;
+    SET plan_cache_mode = force_generic_plan
 """
 _FACTS = """
     SELECT current_setting('server_encoding'), current_setting('synchronous_commit'), current_setting('fsync')

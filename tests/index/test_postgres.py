@@ -280,6 +280,11 @@ def test_what_weakens_a_promise_is_set_right_whatever_the_servers_defaults(engin
     assert settings == [("on", "read committed", "UTC", "sdcc", "8s", "6s")]
 
 
+def test_the_plans_of_a_registration_are_kept(engine: Any) -> None:
+    """Planning each statement of it anew takes the server longer than all the rest."""
+    assert engine.run(session(engine).run("SHOW plan_cache_mode")) == [("force_generic_plan",)]
+
+
 @pytest.mark.parametrize("stronger", ["remote_apply", "local"])
 def test_what_the_server_keeps_safer_by_its_own_choice_stays(engine: Any, stronger: str) -> None:
     engine.select(f"ALTER DATABASE {engine.database} SET synchronous_commit = {stronger}")
