@@ -119,38 +119,42 @@ def _as_little_endian(tags: frozenset[int]) -> Mapping[int, int]:
     return {tag >> 16 | (tag & 0xFFFF) << 16: tag for tag in tags}
 
 
-_unpack_short = struct.Struct("<I2sH").unpack_from
+def _pass_little_endian(header: str, plain_vrs: frozenset[bytes]) -> _PassPlain:
+    """Little Endian, in which most come: a call for each element took most of the time.
 
-
-def _pass_explicit_vr(data: bytes, at: int, wanted: frozenset[int], elements: dict[int, Element]) -> int:
-    """Explicit VR Little Endian, in which most come: a call for each element took most of the time.
-
-    Plain is what has a 16-bit length and is not beyond the last that is wanted; of the wanted, what is not
+    Plain is what has one of these VRs and is not beyond the last that is wanted; of the wanted, what is not
     long, not there twice, and all at hand with the header that follows.
+
+    :param header: of 8 bytes: the tag as one number, the VR, and the length.
     """
-    tags, last = _as_little_endian(wanted), max(wanted)
-    last_group, last_number = last >> 16, last & 0xFFFF
-    room = len(data) - _LONGEST_HEADER
-    end = at
-    try:
-        while True:
-            tag_bytes, vr, length = _unpack_short(data, end)
-            at = end
-            if vr not in _SHORT_VRS:
-                return at
-            end = at + 8 + length
-            if tag_bytes in tags:
-                tag = tags[tag_bytes]
-                if tag in elements or length > LONGEST_VALUE or end > room:
-                    return at
-                elements[tag] = Element(vr, data[at + 8 : end])
+    unpack = struct.Struct(header).unpack_from
+
+    def pass_plain(data: bytes, at: int, wanted: frozenset[int], elements: dict[int, Element]) -> int:
+        tags, last = _as_little_endian(wanted), max(wanted)
+        last_group, last_number = last >> 16, last & 0xFFFF
+        room = len(data) - _LONGEST_HEADER
+        end = at
+        try:
+            while True:
+                tag_bytes, vr, length = unpack(data, end)
                 at = end
-            elif (group := tag_bytes & 0xFFFF) >= last_group and (
-                group > last_group or tag_bytes >> 16 > last_number
-            ):
-                return at
-    except struct.error:
-        return at  # where what follows is not at hand
+                if vr not in plain_vrs:
+                    return at
+                end = at + 8 + length
+                if tag_bytes in tags:
+                    tag = tags[tag_bytes]
+                    if tag in elements or length > LONGEST_VALUE or end > room:
+                        return at
+                    elements[tag] = Element(vr, data[at + 8 : end])
+                    at = end
+                elif (group := tag_bytes & 0xFFFF) >= last_group and (
+                    group > last_group or tag_bytes >> 16 > last_number
+                ):
+                    return at
+        except struct.error:
+            return at  # where what follows is not at hand
+
+    return pass_plain
 
 
 def _pass_none(data: bytes, at: int, wanted: frozenset[int], elements: dict[int, Element]) -> int:
@@ -158,8 +162,10 @@ def _pass_none(data: bytes, at: int, wanted: frozenset[int], elements: dict[int,
     return at
 
 
-IMPLICIT_VR_LITTLE_ENDIAN = Encoding("little", _implicit_vr("<"), _pass_none)
-EXPLICIT_VR_LITTLE_ENDIAN = Encoding("little", _explicit_vr("<"), _pass_explicit_vr)
+IMPLICIT_VR_LITTLE_ENDIAN = Encoding(
+    "little", _implicit_vr("<"), _pass_little_endian("<I0sI", frozenset((b"",)))
+)
+EXPLICIT_VR_LITTLE_ENDIAN = Encoding("little", _explicit_vr("<"), _pass_little_endian("<I2sH", _SHORT_VRS))
 EXPLICIT_VR_BIG_ENDIAN = Encoding("big", _explicit_vr(">"), _pass_none)
 
 
