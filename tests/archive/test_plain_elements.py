@@ -42,13 +42,14 @@ def both(writer, data):
 @settings(deadline=None)
 @given(
     st.sampled_from(WRITERS),
+    st.sampled_from([(), [(CLASS, "UI", 2), (STUDY, "UI", 2)]]),
     st.lists(shapes, max_size=30),
     st.integers(0, 30),
     st.sampled_from([16, 64, elements.FIRST_READ]),
 )
-def test_the_same_is_found_and_read_as_on_the_long_way(writer, drawn, cut, window):
+def test_the_same_is_found_and_read_as_on_the_long_way(writer, first, drawn, cut, window):
     """Whatever follows what, wherever the Data Set ends, and however little of it is at hand."""
-    data = b"".join([writer.element(tag, vr, b"1" * length) for tag, vr, length in drawn])
+    data = b"".join([writer.element(tag, vr, b"1" * length) for tag, vr, length in [*first, *drawn]])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(elements, "FIRST_READ", window)
         short, long = both(writer, data[: len(data) - cut])
