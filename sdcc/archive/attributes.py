@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,13 +18,16 @@ from twisted.logger import Logger
 from sdcc import conformance
 from sdcc.archive import elements
 from sdcc.archive.text import Repertoire, repertoire
-from sdcc.archive.values import READERS
+from sdcc.archive.values import READERS, Reader
 from sdcc.interfaces import CannotUnderstand, Instance, Series, Study
 
 _log = Logger()
 
 #: Characters of a :attr:`ParsedDataSet.fault`.
 LONGEST_FAULT = 500
+#: Values that are remembered, as the next objects of a series hold most of them again, and bytes of one at
+#: most: half a megabyte, whatever is sent.
+REMEMBERED, LONGEST_REMEMBERED = 1024, 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +149,21 @@ def _read(
     vr: str, element: elements.Element, characters: Repertoire, encoding: elements.Encoding
 ) -> tuple[Any, str | None]:
     """A value, or None, and what was wrong."""
+    read = _remembered if len(element.value) <= LONGEST_REMEMBERED else _afresh
     try:
-        return READERS[vr](element, characters, encoding)
+        return read(READERS[vr], element, characters, encoding)
     except Exception:  # The boundary: no fault of the program loses an object whose UIDs are known.
         _log.failure("A value of VR {vr} could not be read", vr=vr)
         return None, "could not be read"
+
+
+def _afresh(
+    read: Reader, element: elements.Element, characters: Repertoire, encoding: elements.Encoding
+) -> tuple[Any, str | None]:
+    return read(element, characters, encoding)
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_afresh)
 
 
 def _name(tag: int) -> str:

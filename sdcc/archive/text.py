@@ -100,7 +100,7 @@ _KANJI_TOKENS = _tokens(b"")
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Repertoire:
     """The characters that a value of Specific Character Set (0008,0005) makes available."""
 

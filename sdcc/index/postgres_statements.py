@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sdcc.index.doubts import Doubt
@@ -41,9 +41,6 @@ def at(received_since: datetime.datetime) -> Position:
 
 # --- registration --------------------------------------------------------------------------
 
-_STUDY_COLUMNS = STUDY.columns
-_SERIES_COLUMNS = (STUDY.columns[0], *SERIES.columns)
-_INSTANCE_COLUMNS = (STUDY.columns[0], SERIES.columns[0], *INSTANCE.columns)
 _encode_key = encoder([column for column in INSTANCE.columns if column.name in ("sop_instance_uid", "path")])
 
 _REGISTER = "SELECT uid, path_before FROM sdcc_register(%s)"
@@ -58,17 +55,21 @@ _BEGIN = """
 _SETTLE = "SELECT path, is_registered, path_before FROM sdcc_settle(%s)"
 
 
-def _records(rows: Iterable[Row], columns: Sequence[Column]) -> list[dict[str, str | int]]:
-    """The rows as JSON objects, with the values that are not NULL."""
+def _records(columns: Sequence[Column]) -> Callable[[Iterable[Row]], list[dict[str, str | int]]]:
+    """What makes JSON objects of rows, with the values that are not NULL."""
     names = [column.name for column in columns]
-    return [
+    encode = encoder(columns)
+    return lambda rows: [
         {name: value for name, value in zip(names, values, strict=True) if value is not None}
-        for values in map(encoder(columns), rows)
+        for values in map(encode, rows)
     ]
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_study_records = _records(STUDY.columns)
+_series_records = _records((STUDY.columns[0], *SERIES.columns))
+_instance_records = _records((STUDY.columns[0], SERIES.columns[0], *INSTANCE.columns))
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 async def register(session: Session, group: Sequence[StoredObject]) -> list[Registered | Superseded]:
@@ -106,9 +107,9 @@ async def _register(session: Session, group: Sequence[StoredObject]) -> list[Reg
     gathered = gather(group)
     with _refusing():
         given = {
-            STUDY.table: _records(gathered.studies, _STUDY_COLUMNS),
-            SERIES.table: _records(gathered.series, _SERIES_COLUMNS),
-            INSTANCE.table: _records(gathered.instances, _INSTANCE_COLUMNS),
+            STUDY.table: _study_records(gathered.studies),
+            SERIES.table: _series_records(gathered.series),
+            INSTANCE.table: _instance_records(gathered.instances),
         }
     return registrations(group, dict(await session.run(_REGISTER, _json(given))))
 

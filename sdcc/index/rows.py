@@ -108,7 +108,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _text(value: str) -> str:
-    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    return value if str.isprintable(value) else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 def utc_text(value: datetime.datetime) -> str:

@@ -24,8 +24,9 @@ APPLICATION_ID = 0x53444343
 #: the mode of this one.
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
-#: KiB of pages that a writer keeps in memory.
-WRITER_CACHE = 16 * 1024
+#: KiB of pages that a writer keeps in memory: full after some hundred objects, and no slower among a million
+#: than with sixteen times as many.
+WRITER_CACHE = 1024
 #: Seconds.
 LOCK_POLL = 0.01
 

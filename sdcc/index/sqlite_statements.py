@@ -2,9 +2,9 @@
 
 Blocks, within transactions and connections that others begin and end.
 
-A group of objects is one JSON parameter of a few statements, not a statement for each object: every call
-of SQLite lets go of Python's global lock and has to win it back from the reactor's thread, which under load
-costs many times what the call does.
+A group of objects is a few statements, not some for each object: every call of SQLite lets go of Python's
+global lock and has to win it back from the reactor's thread, which under load costs many times what the call
+does. The values of all their rows are parameters, which is half the work of having them read out of JSON.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from sdcc.index.restoring import Held, Superseded, answers, standing, superseded
 from sdcc.index.rows import (
@@ -32,6 +34,8 @@ from sdcc.index.rows import (
 )
 from sdcc.interfaces import Registered, StoredObject
 
+T = TypeVar("T")
+
 #: received_at and instance_key, by which objects are in order of reception.
 Position = tuple[str, int]
 #: Before every object.
@@ -44,7 +48,11 @@ def at(received_since: datetime.datetime) -> Position:
 
 
 #: What :func:`register` raises when it is a row that cannot be stored, and not the database that is at fault.
-ROW_FAULTS = (ValueError, TypeError, sqlite3.IntegrityError, sqlite3.DataError)
+ROW_FAULTS = (ValueError, TypeError, OverflowError, sqlite3.IntegrityError, sqlite3.DataError)
+
+#: Rows in one statement, at most: there is a statement for each number of rows, which a connection keeps
+#: compiled.
+MAXIMUM_ROWS = 16
 
 
 # --- values --------------------------------------------------------------------------------
@@ -57,23 +65,10 @@ _DECODERS: dict[type, Callable[[str], object]] = {
 }
 
 
-def _json(rows: Iterable[Row], columns: Sequence[Column]) -> str:
-    return json.dumps([*map(encoder(columns), rows)], ensure_ascii=False, separators=(",", ":"))
-
-
 # --- registration --------------------------------------------------------------------------
 
-_STUDY_COLUMNS = STUDY.columns
-_SERIES_COLUMNS = (STUDY.columns[0], *SERIES.columns)
-_INSTANCE_COLUMNS = (STUDY.columns[0], SERIES.columns[0], *INSTANCE.columns)
-
-_STUDY_KEY = "(SELECT study_key FROM study WHERE study_instance_uid = json_extract(value, '$[0]'))"
-_SERIES_KEY = f"""(SELECT series_key FROM series WHERE study_key = {_STUDY_KEY}
-                   AND series_instance_uid = json_extract(value, '$[1]'))"""
-
-
-def _elements(level: Level, start: int) -> str:
-    return ", ".join(f"json_extract(value, '$[{start + place}]')" for place in range(len(level.names)))
+_STUDY_KEY = "(SELECT study_key FROM study WHERE study_instance_uid = ?)"
+_SERIES_KEY = f"(SELECT series_key FROM series WHERE study_key = {_STUDY_KEY} AND series_instance_uid = ?)"
 
 
 def _merge(level: Level) -> str:
@@ -89,31 +84,66 @@ def _merge(level: Level) -> str:
     """
 
 
-# "WHERE true" keeps SQLite's parser from taking ON CONFLICT for the ON of a join.
-_REGISTER_STUDIES = f"""
-    INSERT INTO study ({", ".join(STUDY.names)})
-    SELECT {_elements(STUDY, 0)} FROM json_each(?) WHERE true
-    ON CONFLICT (study_instance_uid) DO {_merge(STUDY)}
-"""
-_REGISTER_SERIES = f"""
-    INSERT INTO series (study_key, {", ".join(SERIES.names)})
-    SELECT {_STUDY_KEY}, {_elements(SERIES, 1)} FROM json_each(?) WHERE true
-    ON CONFLICT (study_key, series_instance_uid) DO {_merge(SERIES)}
-"""
-_REGISTER_INSTANCES = f"""
-    INSERT INTO instance (series_key, {", ".join(INSTANCE.names)})
-    SELECT {_SERIES_KEY}, {_elements(INSTANCE, 2)} FROM json_each(?) WHERE true
-    ON CONFLICT (sop_instance_uid) DO
-    UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in ("series_key", *INSTANCE.names))}
-"""
-#: What the index holds under the UIDs of a group, and then the group's files that are gone.
-_EARLIER = """
-    SELECT sop_instance_uid, path, series_key, study_key, received_at
-    FROM instance JOIN series USING (series_key)
-    WHERE sop_instance_uid IN (SELECT value FROM json_each(?))
-    UNION ALL SELECT NULL, path, NULL, NULL, NULL
-    FROM gone WHERE path IN (SELECT value FROM json_each(?))
-"""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Registration:
+    """How rows of a level are written."""
+
+    #: INSERT and what goes before the rows' values; a row, with its parameters; what if there is one already.
+    insert: str
+    row: str
+    on_conflict: str
+    encode: Callable[[Row], list[str | int | None]]
+
+
+def _registration(
+    level: Level, above: Mapping[str, str], keys: Sequence[Column], on_conflict: str
+) -> _Registration:
+    """
+    :param above: the column that names the level above, and the SQL of it.
+    :param keys: of the parameters in that SQL, which are the first of a row.
+    """
+    values = [*above.values(), *["?"] * len(level.names)]
+    return _Registration(
+        insert=f"INSERT INTO {level.table} ({', '.join((*above, *level.names))})",
+        row=f"({', '.join(values)})",
+        on_conflict=f"ON CONFLICT {on_conflict}",
+        encode=encoder((*keys, *level.columns)),
+    )
+
+
+_STUDIES = _registration(STUDY, {}, (), f"(study_instance_uid) DO {_merge(STUDY)}")
+_SERIES = _registration(
+    SERIES,
+    {"study_key": _STUDY_KEY},
+    STUDY.columns[:1],
+    f"(study_key, series_instance_uid) DO {_merge(SERIES)}",
+)
+_INSTANCES = _registration(
+    INSTANCE,
+    {"series_key": _SERIES_KEY},
+    (STUDY.columns[0], SERIES.columns[0]),
+    f"""(sop_instance_uid) DO
+    UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in ("series_key", *INSTANCE.names))}""",
+)
+
+
+@lru_cache(maxsize=3 * MAXIMUM_ROWS)
+def _insertion(registration: _Registration, count: int) -> str:
+    rows = ", ".join([registration.row] * count)
+    return f"{registration.insert} VALUES {rows} {registration.on_conflict}"
+
+
+@lru_cache(maxsize=MAXIMUM_ROWS)
+def _earlier(count: int) -> str:
+    """What the index holds under the UIDs of a group, and then the group's files that are gone."""
+    marks = ", ".join("?" * count)
+    return f"""
+        SELECT sop_instance_uid, path, series_key, study_key, received_at
+        FROM instance JOIN series USING (series_key) WHERE sop_instance_uid IN ({marks})
+        UNION ALL SELECT NULL, path, NULL, NULL, NULL FROM gone WHERE path IN ({marks})
+    """
+
+
 _NOTE_REPLACED = """
     INSERT OR IGNORE INTO gone (path, successor)
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
@@ -142,9 +172,7 @@ def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> l
     :raises ROW_FAULTS: a row of the group cannot be stored, or names a file that is gone.
     :raises sqlite3.Error: the database is at fault.
     """
-    sop_instance_uids = json.dumps([stored.instance.sop_instance_uid for stored in group], ensure_ascii=False)
-    files = json.dumps([stored.file.path for stored in group], ensure_ascii=False)
-    found = connection.execute(_EARLIER, (sop_instance_uids, files)).fetchall()
+    found = _find(connection, group)
     earlier = [row for row in found if row[0] is not None]
     gone = {row[1] for row in found if row[0] is None}
     gives_way = superseded(
@@ -156,14 +184,34 @@ def register(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> l
     if gone and not gone.isdisjoint(stored.file.path for stored in group):
         raise ValueError("a file that was given up or replaced cannot be registered")
     gathered = gather(group)
-    connection.execute(_REGISTER_STUDIES, (_json(gathered.studies, _STUDY_COLUMNS),))
-    connection.execute(_REGISTER_SERIES, (_json(gathered.series, _SERIES_COLUMNS),))
-    connection.execute(_REGISTER_INSTANCES, (_json(gathered.instances, _INSTANCE_COLUMNS),))
+    _write(connection, _STUDIES, gathered.studies)
+    _write(connection, _SERIES, gathered.series)
+    _write(connection, _INSTANCES, gathered.instances)
     before = {row[0]: row[1] for row in earlier}
     if earlier:
         _note_replaced(connection, group, before)
         remove_empty(connection, *({row[place] for row in earlier} for place in (2, 3)))
     return answers(gives_way, registrations(group, before))
+
+
+def _find(connection: sqlite3.Connection, group: Sequence[StoredObject]) -> list[tuple[Any, ...]]:
+    """See :func:`_earlier`."""
+    found = []
+    for some in _portions(group):
+        uids = [stored.instance.sop_instance_uid for stored in some]
+        files = [stored.file.path for stored in some]
+        found += connection.execute(_earlier(len(some)), uids + files).fetchall()
+    return found
+
+
+def _write(connection: sqlite3.Connection, registration: _Registration, rows: Sequence[Row]) -> None:
+    for some in _portions(rows):
+        values = [value for row in some for value in registration.encode(row)]
+        connection.execute(_insertion(registration, len(some)), values)
+
+
+def _portions(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (whole[start : start + MAXIMUM_ROWS] for start in range(0, len(whole), MAXIMUM_ROWS))
 
 
 def _note_replaced(

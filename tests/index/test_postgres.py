@@ -280,6 +280,14 @@ def test_what_weakens_a_promise_is_set_right_whatever_the_servers_defaults(engin
     assert settings == [("on", "read committed", "UTC", "sdcc", "8s", "6s")]
 
 
+def test_the_plans_of_a_registration_are_kept(engine: Any) -> None:
+    """Planning each statement of it anew takes the server longer than all the rest; and none that is kept
+    reads all of a table to join it, which was empty when it was made."""
+    names = ("plan_cache_mode", "enable_hashjoin", "enable_mergejoin")
+    settings = [engine.run(session(engine).run(f"SHOW {name}")) for name in names]
+    assert settings == [[("force_generic_plan",)], [("off",)], [("off",)]]
+
+
 @pytest.mark.parametrize("stronger", ["remote_apply", "local"])
 def test_what_the_server_keeps_safer_by_its_own_choice_stays(engine: Any, stronger: str) -> None:
     engine.select(f"ALTER DATABASE {engine.database} SET synchronous_commit = {stronger}")

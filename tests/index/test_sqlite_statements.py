@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sdcc.index.sqlite_file import open_writer, prepare, transaction
-from sdcc.index.sqlite_statements import START, read, register
-from sdcc.interfaces import StoredObject
+from sdcc.index.sqlite_statements import MAXIMUM_ROWS, ROW_FAULTS, START, read, register
+from sdcc.interfaces import Registered, StoredObject
 
 Make = Callable[..., StoredObject]
 
@@ -38,6 +38,25 @@ def test_levels_that_stay_as_they_are_are_not_rewritten(connection: sqlite3.Conn
     assert changes(connection, make("2", patient_id="P", modality="CT"), make("3")) == 2
     assert changes(connection, make("4", patient_id="Q")) == 2
     assert changes(connection, make("5", modality="MR")) == 2
+
+
+def test_a_group_may_have_more_rows_than_a_statement(connection: sqlite3.Connection, make: Make) -> None:
+    """Each is registered, and each that takes another's place says so."""
+    count = 2 * MAXIMUM_ROWS + 3
+    uids = [f"1.{number}" for number in range(1, count + 1)]
+    first, second = ([make(uid, path=f"{name}/{uid}") for uid in uids] for name in "ab")
+
+    assert changes(connection, *first) == count + 2
+    with transaction(connection):
+        answers = register(connection, second)
+    assert answers == [Registered(f"a/{uid}") for uid in uids]
+
+
+def test_a_number_that_no_column_holds_is_a_fault_of_its_row(
+    connection: sqlite3.Connection, make: Make
+) -> None:
+    with pytest.raises(ROW_FAULTS), transaction(connection):
+        register(connection, [make("1", size=2**63)])
 
 
 def test_no_statement_scans_a_table(connection: sqlite3.Connection, make: Make) -> None:
