@@ -30,6 +30,7 @@ CONTEXTS = tuple(
     for sop_class, number in CONTEXT_IDS.items()
 )
 
+_MARKS = (STUDY_MARK, SERIES_MARK, INSTANCE_MARK)
 _MESSAGE_ID = struct.pack("<HHLH", 0x0000, 0x0110, 2, 1)
 
 
@@ -38,7 +39,7 @@ class Template:
 
     def __init__(self, shape):
         self.shape = shape
-        data = data_set(shape)
+        self._data = data = data_set(shape)
         #: Of a Data Set.
         self.data_bytes = len(data)
         context = CONTEXT_IDS[shape.sop_class]
@@ -55,7 +56,7 @@ class Template:
     def _places(self):
         """(kind of UID, where it begins), of each in the head."""
         found = []
-        for kind, mark in enumerate((STUDY_MARK, SERIES_MARK, INSTANCE_MARK), 1):
+        for kind, mark in enumerate(_MARKS, 1):
             at = self._head.find(mark.encode())
             while at >= 0:
                 found.append((kind, at))
@@ -77,6 +78,13 @@ class Template:
             head[at : at + len(own)] = own
         struct.pack_into("<H", head, self._message_id_at, message_id)
         return [memoryview(head), self._rest] if self._rest else [memoryview(head)]
+
+    def data_set(self, *numbers):
+        """As an object's own; `numbers` as :meth:`message` has them."""
+        found = self._data
+        for kind, (mark, number) in enumerate(zip(_MARKS, numbers, strict=True), 1):
+            found = found.replace(mark.encode(), uid(kind, number).encode(), 1)
+        return found
 
     def messages(self, count, *, study, series=4):
         """:param series: that the objects belong to in turn, a block of them each."""

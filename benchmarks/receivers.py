@@ -1,17 +1,23 @@
-"""What receives: each started anew in an empty directory, and asked at its end what it really has."""
+"""Programs of others that receive.
+
+Each is started anew in an empty directory, and asked at its end what it really has.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
-from tests.interop.server import CONFIGURATION, ENVIRONMENT, PATIENCE, Server, until
+from tests.interop.server import ENVIRONMENT, PATIENCE, until
 
 from .sender import is_listening
 
@@ -20,15 +26,23 @@ MAXIMUM_LENGTH = "16384"
 TITLE = "BENCH"
 
 
+def dcmtk(program):
+    """Its path, or None. Not one found on PATH, where pynetdicom has programs of the same names."""
+    return shutil.which(program, path=os.environ.get("SDCC_DCMTK", "/usr/bin"))
+
+
 class Receiver:
     """A program that listens, on a free port, and keeps files under its directory."""
 
-    #: Of the executable.
+    #: Of the executable, and who made it.
     program = ""
+    maker = "DCMTK"
     #: Of a file beside the objects.
     index = ""
     #: How many objects its index has, where it is asked.
     registered: int | None = None
+    #: That may be open at once.
+    most_associations = 100
 
     def __init__(self, directory, associations):
         self.directory = directory
@@ -36,8 +50,26 @@ class Receiver:
         self._start(associations)
 
     @classmethod
+    def path(cls):
+        """Of the executable; None: it is not installed."""
+        return dcmtk(cls.program)
+
+    @classmethod
     def is_installed(cls):
-        return shutil.which(cls.program) is not None
+        return cls.path() is not None
+
+    @classmethod
+    def version(cls):
+        """In words."""
+        said = subprocess.run((cls.path(), "--version"), capture_output=True, text=True, check=True).stdout
+        number = re.search(r"v?([0-9]+(\.[0-9]+)+)", said)
+        return f"{cls.maker} {number[1] if number else 'unknown'}"
+
+    @classmethod
+    @contextlib.contextmanager
+    def prepared(cls):
+        """Whatever it needs beside itself, all the time while it is measured."""
+        yield
 
     def command(self, associations):
         """The program and its arguments, to listen on `self.port`."""
@@ -69,7 +101,17 @@ class Receiver:
         return (self.process.pid,)
 
     def stop(self):
-        end(self.process)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def discard(self):
+        """Leave nothing outside the directory."""
+        self.stop()
 
     def files(self, size):
         """How many files of at least so many bytes it keeps."""
@@ -80,46 +122,6 @@ class Receiver:
         )
 
 
-def end(process):
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-class SDCC(Receiver):
-    """On SQLite, durable."""
-
-    python = sys.executable
-
-    @classmethod
-    def is_installed(cls):
-        return True
-
-    def _start(self, associations):
-        del associations
-        # twistd's script, run by the interpreter whose SDCC it is
-        self._server = Server(self.directory, self.configuration(), under=(self.python,))
-        self.process = self._server.process
-        self.address = self._server.address
-        self.title = "SDCC"
-
-    def configuration(self):
-        return CONFIGURATION
-
-    def files(self, size):
-        return sum(path.stat().st_size >= size for path in self._server.objects())
-
-    @property
-    def registered(self):
-        with contextlib.closing(sqlite3.connect(self._server.storage / "index.sqlite")) as database:
-            ((count,),) = database.execute("SELECT count(*) FROM instance")
-        return count
-
-
 class Storescp(Receiver):
     """DCMTK's: neither syncs nor an index."""
 
@@ -128,7 +130,7 @@ class Storescp(Receiver):
     def command(self, associations):
         fork = ("--fork",) if associations > 1 else ()
         files = "+xa", "-pdu", MAXIMUM_LENGTH, "-od", "objects"
-        return self.program, "-q", *fork, *files, str(self.port)
+        return self.path(), "-q", *fork, *files, str(self.port)
 
 
 class Dcmqrscp(Receiver):
@@ -146,13 +148,84 @@ class Dcmqrscp(Receiver):
             "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
             f"AETable BEGIN\n{TITLE} {self.directory / 'objects'} RW (1000, 8192mb) ANY\nAETable END\n"
         )
-        return self.program, "-q", "-c", "dcmqrscp.cfg"
+        return self.path(), "-q", "-c", "dcmqrscp.cfg"
 
 
-def sdcc_of(python):
-    """SDCC as another interpreter has it."""
-    assert Path(python).exists(), python
-    return type("OtherSDCC", (SDCC,), {"python": python})
+class Orthanc(Receiver):
+    """With its own database and storage as they come, and no HTTP server."""
+
+    program = maker = "Orthanc"
+
+    @classmethod
+    def path(cls):
+        # which is not where every user looks
+        return shutil.which(cls.program) or shutil.which(cls.program, path="/usr/sbin")
+
+    def command(self, associations):
+        chosen = {
+            "Name": TITLE,
+            "DicomAet": TITLE,
+            "DicomPort": self.port,
+            "DicomAlwaysAllowEcho": True,
+            "DicomAlwaysAllowStore": True,
+            "DicomThreadsCount": max(4, associations),
+            "HttpServerEnabled": False,
+            "IndexDirectory": "index",
+            "MaximumPduLength": int(MAXIMUM_LENGTH),
+            "OverwriteInstances": True,
+            "Plugins": [],
+            "StorageDirectory": "objects",
+        }
+        (self.directory / "orthanc.json").write_text(json.dumps(chosen))
+        return self.path(), "orthanc.json"
 
 
-RECEIVERS = {"sdcc-sqlite": SDCC, "storescp": Storescp, "dcmqrscp": Dcmqrscp}
+class _Pynetdicom(Receiver):
+    """A program that pynetdicom brings, as far as this interpreter has it."""
+
+    needs = ("pynetdicom",)
+    #: The AE's maximum_associations, which no option changes.
+    most_associations = 10
+
+    @classmethod
+    def is_installed(cls):
+        return all(importlib.util.find_spec(name) for name in cls.needs)
+
+    @classmethod
+    def version(cls):
+        return f"pynetdicom {importlib.metadata.version('pynetdicom')}"
+
+
+class PynetdicomStorescp(_Pynetdicom):
+    """It parses and writes, without an index."""
+
+    def command(self, associations):
+        del associations
+        options = "-q", "--max-pdu", MAXIMUM_LENGTH, "-od", "objects"
+        return sys.executable, "-m", "pynetdicom", "storescp", *options, str(self.port)
+
+
+class PynetdicomQrscp(_Pynetdicom):
+    """It has an index on SQLite."""
+
+    needs = ("pynetdicom", "sqlalchemy")
+
+    def command(self, associations):
+        del associations
+        (self.directory / "qrscp.ini").write_text(
+            f"[DEFAULT]\nae_title = {TITLE}\nport = {self.port}\nmax_pdu = {MAXIMUM_LENGTH}\n"
+            "acse_timeout = 30\ndimse_timeout = 30\nnetwork_timeout = 30\n"
+            "bind_address =\nlog_identifier = False\n"
+            f"instance_location = {self.directory / 'objects'}\n"
+            f"database_location = {self.directory / 'instances.sqlite'}\n"
+        )
+        return sys.executable, "-m", "pynetdicom", "qrscp", "-q", "-c", str(self.directory / "qrscp.ini")
+
+
+OTHERS = {
+    "storescp": Storescp,
+    "dcmqrscp": Dcmqrscp,
+    "orthanc": Orthanc,
+    "pynetdicom-storescp": PynetdicomStorescp,
+    "pynetdicom-qrscp": PynetdicomQrscp,
+}

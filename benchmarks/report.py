@@ -1,107 +1,83 @@
-"""Medians over the rounds, and tables of them."""
+"""Tables of what was measured, as rows of text with the titles first."""
 
 from __future__ import annotations
 
-from statistics import median
-
+from .figures import by_cell
+from .targets import TARGETS
 from .work import WORKS
-
-
-def percentile(ascending, share):
-    """The smallest value that so many of 100 do not exceed."""
-    return ascending[max(0, -(-len(ascending) * share // 100) - 1)]
-
-
-def figures(cell):
-    """A cell's raw result by what is shown of it."""
-    answers = cell["answers"]
-    done = len(answers)
-    return {
-        "rate": done / cell["seconds"],
-        "megabytes": cell["bytes"] / 1e6 / cell["seconds"],
-        "p50": 1e3 * percentile(answers, 50),
-        "p99": 1e3 * percentile(answers, 99),
-        "processor": 1e3 * cell["processor_seconds"] / done,
-        "processor_megabyte": 1e9 * cell["processor_seconds"] / cell["bytes"] if cell["bytes"] else None,
-        "memory": cell["peak_memory"] / 1e6,
-        "sender": 100 * cell["sender_processor_seconds"] / cell["seconds"],
-    }
-
-
-def medians(cells):
-    """Of the figures of one cell's rounds."""
-    rounds = [figures(cell) for cell in cells]
-    return {
-        name: None if value is None else median(each[name] for each in rounds)
-        for name, value in rounds[0].items()
-    }
-
-
-def by_cell(results):
-    """The rounds that did not fail, by (work, associations) and then by receiver."""
-    found = {}
-    for result in results:
-        if "failed" not in result:
-            cell = found.setdefault((result["work"], result["associations"]), {})
-            cell.setdefault(result["receiver"], []).append(result)
-    return found
-
-
-def faults(results):
-    """A sentence for everything that is not as acknowledged."""
-    for result in results:
-        where = (
-            f"{result['receiver']}, {result['work']} over {result['associations']}, round {result['round']}"
-        )
-        if "failed" in result:
-            yield f"{where}: failed: {result['failed']}"
-            continue
-        taken = result["statuses"].get("0000", 0)
-        if taken != len(result["answers"]):
-            yield f"{where}: statuses {result['statuses']}"
-        for kept in ("files", "registered"):
-            if result.get(kept) not in (None, taken):
-                yield f"{where}: {taken} acknowledged, {result[kept]} {kept}"
-
 
 COLUMNS = (
     ("a second", "rate", "{:,.1f}"),
     ("MB/s", "megabytes", "{:,.1f}"),
     ("p50 ms", "p50", "{:.2f}"),
     ("p99 ms", "p99", "{:.2f}"),
-    ("CPU ms each", "processor", "{:.2f}"),
+    ("CPU ms", "processor", "{:.2f}"),
     ("CPU ms/MB", "processor_megabyte", "{:.2f}"),
     ("peak MB", "memory", "{:.0f}"),
-    ("sender CPU %", "sender", "{:.0f}"),
+    ("sender %", "sender", "{:.0f}"),
+    ("lost", "lost", "{:d}"),
 )
 
 
-def table(results, reference):
-    """Rows of text, with a title's first, for each cell.
+def over(associations):
+    return "one association" if associations == 1 else f"{associations} associations"
+
+
+def cell_tables(results, reference):
+    """A title and rows, for each cell.
 
     :param reference: the receiver that all are compared with.
     """
-    for (letter, associations), receivers in sorted(by_cell(results).items()):
-        yield f"({letter}) {WORKS[letter].title}, over {associations}", _rows(receivers, reference)
+    for (letter, associations), receivers in by_cell(results).items():
+        rows = _rows(receivers, receivers.get(reference))
+        yield f"({letter}) {WORKS[letter].title}, over {over(associations)}", rows
 
 
-def _rows(receivers, reference):
-    found = {name: medians(cells) for name, cells in receivers.items()}
-    compared = found.get(reference)
+def _rows(receivers, compared):
     rows = [["receiver", "ratio", *(title for title, _, _ in COLUMNS)]]
-    for name, each in found.items():
-        ratio = f"{each['rate'] / compared['rate']:.2f}" if compared else "-"
-        shown = ("-" if each[key] is None else form.format(each[key]) for _, key, form in COLUMNS)
+    for name, found in receivers.items():
+        ratio = f"{found['rate'] / compared['rate']:.2f}" if compared and compared["rate"] else "-"
+        shown = ("-" if found[key] is None else form.format(found[key]) for _, key, form in COLUMNS)
         rows.append([name, ratio, *shown])
     return rows
 
 
-def as_text(rows):
-    """Columns of one width each, the first to the left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        first, *others = (
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+def target_table(results):
+    cells = by_cell(results)
+    rows = [["work", "associations", "SDCC on", "against", "ratio", "at least", "aim", "and so"]]
+    for target in TARGETS:
+        ratios = target.ratios(cells)
+        rows.append(
+            [
+                f"({target.work}) {WORKS[target.work].title}",
+                ", ".join(map(str, target.associations)),
+                {"sdcc-sqlite": "SQLite", "sdcc-postgresql": "PostgreSQL"}[target.receiver],
+                target.against,
+                ", ".join(
+                    f"{ratios[number]:.2f}" if number in ratios else "-" for number in target.associations
+                ),
+                f"{target.at_least:g}",
+                f"{target.aim:g}",
+                target.verdict(cells),
+            ]
         )
-        yield "  ".join((first, *others))
+    return rows
+
+
+def aligned(rows):
+    """The same, with columns of one width each; figures to the right."""
+    columns = [
+        [cell.rjust(width) if _is_figure(column[-1]) else cell.ljust(width) for cell in column]
+        for column in zip(*rows, strict=True)
+        for width in [max(map(len, column))]
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def as_text(rows):
+    """Lines."""
+    return ["  ".join(cells).rstrip() for cells in aligned(rows)]
+
+
+def _is_figure(cell):
+    return cell == "-" or cell[:1].isdigit()

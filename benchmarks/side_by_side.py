@@ -9,14 +9,22 @@ Rounds are interleaved: in each, every receiver has its turn at a cell before th
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import sys
-from functools import partial
 from pathlib import Path
 
-from .receivers import RECEIVERS, sdcc_of
-from .report import as_text, faults, table
+from .figures import faults
+from .machine import description
+from .page import filled_in, side_by_side_parts
+from .receivers import OTHERS
+from .report import as_text, cell_tables, target_table
+from .sdcc_receivers import OURS, SDCCOnPostgreSQL, of_interpreter
+from .targets import NOT_MEASURED
 from .work import WORKS, measure
+
+RECEIVERS = OURS | OTHERS
 
 
 def names(known):
@@ -35,7 +43,7 @@ def named(text):
     name, _, python = text.partition("=")
     if not Path(python).is_file():
         raise argparse.ArgumentTypeError(f"{text}: not NAME=PYTHON")
-    return name, sdcc_of(python)
+    return name, python
 
 
 def arguments():
@@ -58,15 +66,26 @@ def arguments():
     )
     parser.add_argument("--rounds", type=int, help="default: 5; with --quick, 1")
     parser.add_argument("--quick", action="store_true", help="less of everything, within two minutes")
-    parser.add_argument("--json", type=Path, help="a file to keep the raw results in")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="to keep the raw results in")
+    parser.add_argument(
+        "--from", type=Path, metavar="FILE", dest="earlier", help="show the raw results of an earlier run"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIRECTORY", help="where performance.rst is to be filled in: docs"
+    )
     return parser.parse_args()
 
 
 def receivers(chosen):
-    found = {name: RECEIVERS[name] for name in chosen.receivers} | dict(chosen.sdcc)
+    """By name, in the order of :data:`RECEIVERS`; those that are not installed are said to be left out."""
+    found = {name: receiver for name, receiver in RECEIVERS.items() if name in chosen.receivers}
     for name in [name for name, receiver in found.items() if not receiver.is_installed()]:
-        print(f"{name} is left out: it is not installed", file=sys.stderr)
+        print(f"{name} is left out: it is not installed")
         del found[name]
+    for name, python in chosen.sdcc:
+        found[name] = of_interpreter(python)
+        if "sdcc-postgresql" in found:
+            found[f"{name}-postgresql"] = of_interpreter(python, SDCCOnPostgreSQL)
     return found
 
 
@@ -81,43 +100,65 @@ def cells(chosen):
 
 
 def run(chosen, found):
-    results = []
+    """All rounds, as JSON has them."""
     rounds = chosen.rounds or (1 if chosen.quick else 5)
-    for number in range(rounds):
-        for letter, associations, count in cells(chosen):
-            turn = number % len(found)
-            order = list(found)[turn:] + list(found)[:turn]
-            for name in order:
-                print(
-                    f"round {number + 1} of {rounds}: ({letter}) over {associations}: {name}", file=sys.stderr
-                )
-                results.append(
-                    {"receiver": name, "work": letter, "associations": associations, "round": number + 1}
-                    | attempt(partial(measure, found[name], letter, associations, count))
-                )
-    return results
+    results = []
+    with contextlib.ExitStack() as needed:
+        for receiver in found.values():
+            needed.enter_context(receiver.prepared())
+        versions = {name: receiver.version() for name, receiver in found.items()}
+        turns = itertools.cycle(range(len(found)))
+        for number in range(1, rounds + 1):
+            for cell in cells(chosen):
+                turn = next(turns)
+                for name in (*list(found)[turn:], *list(found)[:turn]):
+                    results += attempts(found[name], cell, {"receiver": name, "round": number})
+    results.sort(key=lambda result: list(found).index(result["receiver"]))
+    return {
+        "machine": description(),
+        "versions": versions,
+        "rounds": rounds,
+        "quick": chosen.quick,
+        "results": results,
+    }
 
 
-def attempt(measured):
-    """A receiver that fails is shown as such, and does not end the others' rounds."""
+def attempts(receiver, cell, which):
+    """A cell's result, if the receiver can have it; one that fails does not end the others' rounds."""
+    letter, associations, count = cell
+    if associations > receiver.most_associations:
+        return
+    which = {**which, "work": letter, "associations": associations}
+    print("round {round}: ({work}) over {associations}: {receiver}".format_map(which), file=sys.stderr)
     try:
-        return measured()
+        yield which | measure(receiver, letter, associations, count)
     except Exception as error:
-        return {"failed": f"{type(error).__name__}: {error}"}
+        yield which | {"failed": f"{type(error).__name__}: {error}"}
+
+
+def show(results, reference):
+    for title, rows in cell_tables(results, reference):
+        print(f"\n{title}", *as_text(rows), sep="\n")
+    titles, *targets = target_table(results)
+    if measured := [row for row in targets if row[-1] != NOT_MEASURED]:
+        print("\nRatios of SDCC to others, and what they should be", *as_text([titles, *measured]), sep="\n")
+    if found := list(faults(results)):
+        print("\nNot as asked for or acknowledged", *found, sep="\n")
 
 
 def main():
     chosen = arguments()
-    found = receivers(chosen)
-    results = run(chosen, found)
-    results.sort(key=lambda result: list(found).index(result["receiver"]))
+    found = json.loads(chosen.earlier.read_text()) if chosen.earlier else run(chosen, receivers(chosen))
+    reference = found["results"][0]["receiver"]
+    show(found["results"], reference)
     if chosen.json:
-        chosen.json.write_text(json.dumps(results))
-    for title, rows in table(results, next(iter(found))):
-        print(f"\n{title}", *as_text(rows), sep="\n")
-    print()
-    for fault in faults(results):
-        print(fault)
+        chosen.json.write_text(json.dumps(found, indent=1))
+    if chosen.output:
+        from .plot import draw  # noqa: PLC0415  # only who asks for it needs matplotlib
+
+        page = chosen.output / "performance.rst"
+        page.write_text(filled_in(page.read_text("utf-8"), side_by_side_parts(found, reference)), "utf-8")
+        draw(found["results"], reference, page.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -6,38 +6,21 @@ import itertools
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from .clients import files_to_send, send_with
+from .figures import percentile
 from .messages import CONTEXTS, Template, echoes
 from .objects import SHAPES
 from .processes import peak_memory, processor_seconds
 from .sender import Association, open_and_release, send
 
 _studies = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Something to do, so many times."""
-
-    title: str
-    count: int
-    #: With --quick.
-    quick_count: int
-    associations: tuple[int, ...] = (1,)
-    #: Of :data:`SHAPES`; empty: nothing is stored.
-    shape: str = ""
-
-
-WORKS = {
-    "a": Work("CT, 525 KB", 200, 100, (1, 4, 16), "ct"),
-    "b": Work("small, 15 KB", 500, 200, (1, 4, 16), "small"),
-    "c": Work("multi-frame, 126 MB", 3, 1, (1, 4), "multiframe"),
-    "d": Work("C-ECHO", 1000, 300),
-    "e": Work("open, echo, release", 200, 50),
-}
+#: Of associations that are opened and released before those that are measured.
+_CYCLES_BEFORE = 5
 
 
 @cache
@@ -45,37 +28,15 @@ def template(shape):
     return Template(SHAPES[shape])
 
 
-def measure(make_receiver, letter, associations, count):
-    """A cell: what it took, and what the receiver has in the end, as JSON has it."""
-    work = WORKS[letter]
-    with tempfile.TemporaryDirectory(prefix="sdcc-benchmark-") as directory:
-        os.sync()
-        receiver = make_receiver(Path(directory), associations)
-        try:
-            found = (_storing if work.shape else _asking)(receiver, work, associations, count)
-        finally:
-            receiver.stop()
-        if work.shape:
-            found["files"] = receiver.files(template(work.shape).data_bytes)
-            found["registered"] = receiver.registered
-            if found["registered"] is not None:
-                found["registered"] -= associations  # what warmed it up
-    return found
-
-
-def _storing(receiver, work, associations, count):
+def storing(receiver, work, associations, count):
     shape = template(work.shape)
     messages = shape.messages(count, study=next(_studies))
     return _over(receiver, associations, messages, count * shape.data_bytes)
 
 
-def _asking(receiver, work, associations, count):
-    if work is WORKS["d"]:
-        return _over(receiver, associations, echoes(count), 0)
-    (message,) = echoes(1)
-    cycles = (receiver.address, receiver.title, message, CONTEXTS[0])
-    open_and_release(*cycles, 5)
-    return _costs(receiver, lambda: open_and_release(*cycles, count), 0)
+def echoing(receiver, work, associations, count):
+    del work
+    return _over(receiver, associations, echoes(count), 0)
 
 
 def _over(receiver, count, messages, size):
@@ -88,22 +49,88 @@ def _over(receiver, count, messages, size):
     for association in associations:
         association.peer.release()
         association.peer.close()
-    return found
+    return found | {"warmed_up_with": count}
+
+
+def opening(receiver, work, associations, count):
+    del work, associations
+    (message,) = echoes(1)
+    cycles = (receiver.address, receiver.title, message, CONTEXTS[0])
+    open_and_release(*cycles, _CYCLES_BEFORE)
+    return _costs(receiver, lambda: open_and_release(*cycles, count), 0)
+
+
+def storing_with(program):
+    """One of DCMTK's, over one association of its own, its start included."""
+
+    def storing(receiver, work, associations, count):
+        del associations
+        shape = template(work.shape)
+        directory = files_to_send(shape, count)
+        return _costs(
+            receiver, lambda: send_with(program, receiver, directory, count), count * shape.data_bytes
+        )
+
+    return storing
 
 
 def _costs(receiver, act, size):
     os.sync()
-    processor, own, waited = processor_seconds(*receiver.roots), time.process_time(), time.perf_counter()
+    own, processor = time.process_time(), processor_seconds(*receiver.roots)
     sent = act()
-    waited = time.perf_counter() - waited
-    own = time.process_time() - own
-    processor = processor_seconds(*receiver.roots) - processor
+    processor, own = processor_seconds(*receiver.roots) - processor, time.process_time() - own
+    answers = sorted(sent.answer_seconds)
     return {
         "seconds": sent.seconds,
-        "answers": sorted(sent.answer_seconds),
-        "statuses": {f"{status:04X}": sent.statuses.count(status) for status in sorted(set(sent.statuses))},
+        "answer_p50": percentile(answers, 50) if answers else None,
+        "answer_p99": percentile(answers, 99) if answers else None,
+        "acknowledged": sent.statuses.count(0),
+        "refused": sorted({f"{status:04X}" for status in sent.statuses if status}),
         "bytes": size,
         "processor_seconds": processor,
         "sender_processor_seconds": own,
         "peak_memory": peak_memory(*receiver.roots),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something to do, so many times."""
+
+    title: str
+    act: Callable[..., dict]
+    count: int
+    #: With --quick.
+    quick_count: int
+    associations: tuple[int, ...] = (1,)
+    #: Of :data:`SHAPES`; empty: nothing is stored.
+    shape: str = ""
+
+
+WORKS = {
+    "a": Work("CT, 525 KB", storing, 200, 100, (1, 4, 16), "ct"),
+    "b": Work("small, 15 KB", storing, 500, 200, (1, 4, 16), "small"),
+    "c": Work("multi-frame, 126 MB", storing, 3, 1, (1, 4), "multiframe"),
+    "d": Work("C-ECHO", echoing, 1000, 300),
+    "e": Work("open, echo, release", opening, 200, 50),
+    "f": Work("CT files, by storescu", storing_with("storescu"), 200, 50, shape="ct"),
+    "g": Work("CT files, by dcmsend", storing_with("dcmsend"), 200, 50, shape="ct"),
+}
+
+
+def measure(make_receiver, letter, associations, count):
+    """A cell: what it took, and what the receiver has in the end, as JSON has it."""
+    work = WORKS[letter]
+    with tempfile.TemporaryDirectory(prefix="sdcc-benchmark-") as directory:
+        receiver = make_receiver(Path(directory), associations)
+        try:
+            found = work.act(receiver, work, associations, count)
+            receiver.stop()
+            warm_up = found.pop("warmed_up_with", 0)
+            if work.shape:
+                found["files"] = receiver.files(template(work.shape).data_bytes)
+                if (registered := receiver.registered) is not None:
+                    found["registered"] = registered - warm_up
+        finally:
+            receiver.discard()
+    return found
