@@ -5,6 +5,7 @@ An object's pixels are the same memory for all objects of its shape; its first P
 
 from __future__ import annotations
 
+import itertools
 import struct
 from functools import cached_property
 
@@ -29,6 +30,9 @@ CONTEXTS = tuple(
     (number, sop_class, IMPLICIT if sop_class == VERIFICATION else EXPLICIT)
     for sop_class, number in CONTEXT_IDS.items()
 )
+
+#: Objects, where it is for us to say.
+OF_A_STUDY = 100
 
 _MARKS = (STUDY_MARK, SERIES_MARK, INSTANCE_MARK)
 _MESSAGE_ID = struct.pack("<HHLH", 0x0000, 0x0110, 2, 1)
@@ -93,6 +97,14 @@ class Template:
             self.message(number % 0xFFFF + 1, study, study * 1000 + number // each, study * 100_000 + number)
             for number in range(count)
         ]
+
+
+def endless(template, studies):
+    """Messages without end, each study's encoded when the last one's have been sent.
+
+    :param studies: the studies' numbers.
+    """
+    return itertools.chain.from_iterable(template.messages(OF_A_STUDY, study=study) for study in studies)
 
 
 def echoes(count):

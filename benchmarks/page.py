@@ -27,6 +27,12 @@ def filled_in(page, parts):
     return page
 
 
+def fill_in(directory, parts):
+    """The page that is kept there."""
+    page = directory / "performance.rst"
+    page.write_text(filled_in(page.read_text("utf-8"), parts), "utf-8")
+
+
 def side_by_side_parts(run, reference):
     """Of a run as JSON has it."""
     results = run["results"]

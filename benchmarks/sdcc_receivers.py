@@ -91,12 +91,16 @@ class SDCCOnPostgreSQL(SDCC):
 
     def _start(self, associations):
         self._databases = contextlib.ExitStack()
-        self._database = self._databases.enter_context(self.postgresql.database())
+        self._database = self._databases.enter_context(self._to_use())
         try:
             super()._start(associations)
         except BaseException:
             self._databases.close()
             raise
+
+    def _to_use(self):
+        """A context manager that gives a database's name."""
+        return self.postgresql.database()
 
     def _configuration(self):
         return f'{CONFIGURATION}[index]\nurl = "{self.postgresql.url(self._database)}"\n'

@@ -84,6 +84,11 @@ class Association:
             return False
         return True
 
+    def close(self):
+        """In order."""
+        self.peer.release()
+        self.peer.close()
+
     def answer(self):
         """The bytes of the response, once it is there as a whole."""
         data = self.socket.recv(65536)
@@ -189,8 +194,7 @@ def open_and_release(address, called, message, context, count):
         association.begin(message)
         while not (answer := association.answer()):
             pass
-        association.peer.release()
-        association.peer.close()
+        association.close()
         took.append(time.perf_counter() - cycle)
         statuses.append(answer)
     return Sent(time.perf_counter() - begun, took, [status(answer) for answer in statuses])

@@ -9,34 +9,21 @@ Rounds are interleaved: in each, every receiver has its turn at a cell before th
 from __future__ import annotations
 
 import argparse
-import contextlib
-import itertools
 import json
-import sys
 from pathlib import Path
 
+from .choices import names, numbers
 from .figures import faults
 from .machine import description
-from .page import filled_in, side_by_side_parts
+from .page import fill_in, side_by_side_parts
 from .receivers import OTHERS
 from .report import as_text, cell_tables, target_table
+from .rounds import cells, run
 from .sdcc_receivers import OURS, SDCCOnPostgreSQL, of_interpreter
 from .targets import NOT_MEASURED
-from .work import WORKS, measure
+from .work import WORKS
 
 RECEIVERS = OURS | OTHERS
-
-
-def names(known):
-    """A parser of names of these, between commas."""
-
-    def parsed(text):
-        chosen = text.split(",")
-        if unknown := set(chosen) - set(known):
-            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not in {', '.join(known)}")
-        return chosen
-
-    return parsed
 
 
 def named(text):
@@ -60,7 +47,7 @@ def arguments():
     parser.add_argument("--work", type=names(WORKS), default=list(WORKS), help="default: all")
     parser.add_argument(
         "--associations",
-        type=lambda text: [int(number) for number in text.split(",")],
+        type=numbers,
         default=[1, 4, 16],
         help="default: 1,4,16",
     )
@@ -89,31 +76,10 @@ def receivers(chosen):
     return found
 
 
-def cells(chosen):
-    """(work, associations, how many requests)."""
-    for letter in chosen.work:
-        work = WORKS[letter]
-        for associations in work.associations:
-            if associations in chosen.associations:
-                count = work.quick_count if chosen.quick else work.count
-                yield letter, associations, max(count, associations)
-
-
-def run(chosen, found):
-    """All rounds, as JSON has them."""
+def measured(chosen):
+    """A run, as JSON has it."""
     rounds = chosen.rounds or (1 if chosen.quick else 5)
-    results = []
-    with contextlib.ExitStack() as needed:
-        for receiver in found.values():
-            needed.enter_context(receiver.prepared())
-        versions = {name: receiver.version() for name, receiver in found.items()}
-        turns = itertools.cycle(range(len(found)))
-        for number in range(1, rounds + 1):
-            for cell in cells(chosen):
-                turn = next(turns)
-                for name in (*list(found)[turn:], *list(found)[:turn]):
-                    results += attempts(found[name], cell, {"receiver": name, "round": number})
-    results.sort(key=lambda result: list(found).index(result["receiver"]))
+    results, versions = run(receivers(chosen), list(cells(chosen)), rounds)
     return {
         "machine": description(),
         "versions": versions,
@@ -121,19 +87,6 @@ def run(chosen, found):
         "quick": chosen.quick,
         "results": results,
     }
-
-
-def attempts(receiver, cell, which):
-    """A cell's result, if the receiver can have it; one that fails does not end the others' rounds."""
-    letter, associations, count = cell
-    if associations > receiver.most_associations:
-        return
-    which = {**which, "work": letter, "associations": associations}
-    print("round {round}: ({work}) over {associations}: {receiver}".format_map(which), file=sys.stderr)
-    try:
-        yield which | measure(receiver, letter, associations, count)
-    except Exception as error:
-        yield which | {"failed": f"{type(error).__name__}: {error}"}
 
 
 def show(results, reference):
@@ -148,7 +101,7 @@ def show(results, reference):
 
 def main():
     chosen = arguments()
-    found = json.loads(chosen.earlier.read_text()) if chosen.earlier else run(chosen, receivers(chosen))
+    found = json.loads(chosen.earlier.read_text()) if chosen.earlier else measured(chosen)
     reference = found["results"][0]["receiver"]
     show(found["results"], reference)
     if chosen.json:
@@ -156,9 +109,8 @@ def main():
     if chosen.output:
         from .plot import draw  # noqa: PLC0415  # only who asks for it needs matplotlib
 
-        page = chosen.output / "performance.rst"
-        page.write_text(filled_in(page.read_text("utf-8"), side_by_side_parts(found, reference)), "utf-8")
-        draw(found["results"], reference, page.with_suffix(".png"))
+        fill_in(chosen.output, side_by_side_parts(found, reference))
+        draw(found["results"], reference, chosen.output / "performance.png")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from .objects import SHAPES
 from .processes import peak_memory, processor_seconds
 from .sender import Association, open_and_release, send
 
-_studies = itertools.count(1)
+#: Numbers that no study has had.
+studies = itertools.count(1)
 #: Of associations that are opened and released before those that are measured.
 _CYCLES_BEFORE = 5
 
@@ -30,7 +31,7 @@ def template(shape):
 
 def storing(receiver, work, associations, count):
     shape = template(work.shape)
-    messages = shape.messages(count, study=next(_studies))
+    messages = shape.messages(count, study=next(studies))
     return _over(receiver, associations, messages, count * shape.data_bytes)
 
 
@@ -42,13 +43,12 @@ def echoing(receiver, work, associations, count):
 def _over(receiver, count, messages, size):
     """On associations that are open and have carried a small object."""
     associations = [Association(receiver.address, receiver.title, *CONTEXTS) for _ in range(count)]
-    warm_up = template("warm-up").messages(count, study=next(_studies))
+    warm_up = template("warm-up").messages(count, study=next(studies))
     for association, message in zip(associations, warm_up, strict=True):
         assert send([association], [message]).statuses == [0]
     found = _costs(receiver, lambda: send(associations, messages), size)
     for association in associations:
-        association.peer.release()
-        association.peer.close()
+        association.close()
     return found | {"warmed_up_with": count}
 
 
