@@ -44,11 +44,7 @@ def _directory(template, count):
     """Removed when the process ends."""
     made = tempfile.TemporaryDirectory(prefix="sdcc-benchmark-files-")
     for number in range(count):
-        numbers = 0, number % 4, number
-        data = template.data_set(*numbers)
-        Path(made.name, f"{number:05}.dcm").write_bytes(
-            _head(template.shape.sop_class, uid(3, number)) + data
-        )
+        Path(made.name, f"{number:05}.dcm").write_bytes(file_of(template, 0, number % 4, number))
     return made
 
 
@@ -57,13 +53,13 @@ def files_to_send(template, count):
     return _directory(template, count).name
 
 
-def _head(sop_class, instance):
-    """Preamble, prefix and File Meta Information (PS3.10 7.1)."""
+def file_of(template, *numbers):
+    """An object as a file (PS3.10 7.1), `numbers` as those of its message."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = instance
+    meta.MediaStorageSOPClassUID = template.shape.sop_class
+    meta.MediaStorageSOPInstanceUID = uid(3, numbers[-1])
     meta.TransferSyntaxUID = EXPLICIT
     meta.ImplementationClassUID = "1.2.3.4"
     written = io.BytesIO()
     write_file_meta_info(written, meta, enforce_standard=True)
-    return bytes(128) + b"DICM" + written.getvalue()
+    return bytes(128) + b"DICM" + written.getvalue() + template.data_set(*numbers)

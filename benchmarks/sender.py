@@ -51,6 +51,17 @@ class Association:
 
     def __init__(self, address, called, *contexts):
         self.peer = Peer(address, PATIENCE)
+        try:
+            self._open(called, contexts)
+        except BaseException:
+            self.peer.close()
+            raise
+        self.socket = self.peer.socket
+        self.begun = 0.0
+        self._to_send = []
+        self._received = b""
+
+    def _open(self, called, contexts):
         answer = self.peer.associate(*contexts, called=called)
         if answer is None or answer.type != ASSOCIATE_AC:
             raise Failed(f"no association: {answer}")
@@ -59,10 +70,6 @@ class Association:
         maximum = maximum_length(answer.body)
         if 0 < maximum < MAXIMUM_LENGTH:
             raise Failed(f"PDUs of {MAXIMUM_LENGTH} bytes are too long for a maximum of {maximum}")
-        self.socket = self.peer.socket
-        self.begun = 0.0
-        self._to_send = []
-        self._received = b""
 
     def begin(self, message):
         """:returns: whether all of it is the kernel's now."""
