@@ -35,8 +35,8 @@ class _Level(NamedTuple):
 _STUDY = _Level("study", None, ("study_instance_uid",))
 _SERIES = _Level("series", "study", ("series_instance_uid",))
 _INSTANCE = _Level("instance", "series", ("sop_instance_uid", "path"))
-#: A UID's end: all differ, and none follows the last one.
-_SCATTER = "1000000000000000000 + ({number}) * 7919 {modulo} 1000000007"
+#: A UID's end: all differ, and where one lies says nothing of the next.
+_SCATTER = "1000000000000000000 + CAST({number} AS bigint) * 618033989 {modulo} 1000000007"
 _DIGITS = 19
 
 

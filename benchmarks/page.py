@@ -46,7 +46,7 @@ def side_by_side_parts(run, reference):
 
 def machine(run):
     """A definition list's lines."""
-    how = f"{run['rounds']} rounds" + (
+    how = f"{run['rounds']} round{'s' if run['rounds'] > 1 else ''}" + (
         ", quick: to be taken as no more than a sign of life" if run["quick"] else ""
     )
     versions = "; ".join(dict.fromkeys(run["versions"].values()))

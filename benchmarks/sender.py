@@ -101,6 +101,8 @@ class Association:
         data = self.socket.recv(65536)
         if not data:
             raise Failed("the receiver has closed the connection")
+        if self._to_send:
+            raise Failed("an answer came before the end of what it is to")
         self._received += data
         return self._received if is_whole(self._received) else None
 

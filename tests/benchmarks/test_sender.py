@@ -53,19 +53,19 @@ def test_the_peers_maximum_length_is_read():
 
 @pytest.mark.parametrize("associations", [1, 3])
 def test_everything_is_sent_once_and_answered(server, associations):
-    """More than fits into the kernel's buffers at once."""
-    template = Template(Shape(CT, 1000, 1000, 16))
+    """An object is more than fits into the kernel's buffers."""
+    template = Template(Shape(CT, 2000, 2000, 16))
     opened = [Association(server.address, "SDCC", *CONTEXTS) for _ in range(associations)]
-    sent = send(opened, template.messages(7, study=associations))
+    sent = send(opened, template.messages(4, study=associations))
     for association in opened:
         association.close()
-    assert sent.statuses == [0] * 7
-    assert len(sent.answer_seconds) == 7
+    assert sent.statuses == [0] * 4
+    assert len(sent.answer_seconds) == 4
     assert 0 < max(sent.answer_seconds) <= sent.seconds
     files = [path for path in server.objects() if f"{associations:020}" in str(path)]
     assert {data_set_of(path) for path in files} == {
-        template.data_set(associations, associations * 1000 + number // 2, associations * 100_000 + number)
-        for number in range(7)
+        template.data_set(associations, associations * 1000 + number, associations * 100_000 + number)
+        for number in range(4)
     }
 
 
