@@ -10,12 +10,14 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.interop.server import ENVIRONMENT, PATIENCE, until
 
@@ -29,6 +31,15 @@ TITLE = "BENCH"
 def dcmtk(program):
     """Its path, or None. Not one found on PATH, where pynetdicom has programs of the same names."""
     return shutil.which(program, path=os.environ.get("SDCC_DCMTK", "/usr/bin"))
+
+
+def free_port():
+    """One that stays free until it is used: it is not among those that every outgoing connection may get."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(10_000, lowest), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("of a hundred ports none is free")
 
 
 class Receiver:
@@ -76,8 +87,7 @@ class Receiver:
         raise NotImplementedError
 
     def _start(self, associations):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address = ("127.0.0.1", self.port)
         (self.directory / "objects").mkdir()
         with (self.directory / "log").open("wb") as log:

@@ -8,7 +8,6 @@ been read. Statuses are looked at when all is over.
 
 from __future__ import annotations
 
-import gc
 import select
 import socket
 import struct
@@ -140,12 +139,7 @@ def maximum_length(body):
 
 def send(associations, messages):
     """All messages, over all associations at once."""
-    gc.collect()
-    gc.disable()
-    try:
-        return _Sending(messages).over(associations)
-    finally:
-        gc.enable()
+    return _Sending(messages).over(associations)
 
 
 class _Sending:
