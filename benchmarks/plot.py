@@ -18,7 +18,7 @@ def draw(results, reference, path):
     """:param path: of the PNG."""
     cells = by_cell(results)
     cells = {cell: found for cell, found in cells.items() if found.get(reference, {}).get("rate")}
-    receivers = list(dict.fromkeys(name for found in cells.values() for name in found))
+    receivers = list(dict.fromkeys(name for found in cells.values() for name in found if name != reference))
     width = FULL / max(1, len(receivers))
     figure, axes = pyplot.subplots(figsize=(14, 6), layout="constrained")
     for number, receiver in enumerate(receivers):
@@ -32,9 +32,9 @@ def draw(results, reference, path):
         heights = [ratio - 1 for ratio in bars.values()]
         axes.bar(list(bars), heights, width, bottom=1, label=receiver)
     axes.set_yscale("log")
-    axes.axhline(1, color="black", linewidth=0.8)
+    axes.axhline(1, color="black", linewidth=1, label=reference)
     axes.set_xticks(range(len(cells)), [_label(*cell) for cell in cells], fontsize=8)
-    axes.set_ylabel(f"times {reference}: objects, round trips, cycles a second")
+    axes.set_ylabel(f"objects, round trips or cycles a second, {reference} being 1")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(axis="y", alpha=0.3)
     axes.legend(ncols=4, fontsize=9)

@@ -48,8 +48,7 @@ def arguments():
     parser.add_argument(
         "--associations",
         type=numbers,
-        default=[1, 4, 16],
-        help="default: 1,4,16",
+        help="default: 1,4,16; with --quick, 1,16",
     )
     parser.add_argument("--rounds", type=int, help="default: 5; with --quick, 1")
     parser.add_argument("--quick", action="store_true", help="less of everything, within two minutes")
@@ -60,7 +59,10 @@ def arguments():
     parser.add_argument(
         "--output", type=Path, metavar="DIRECTORY", help="where performance.rst is to be filled in: docs"
     )
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    chosen.associations = chosen.associations or ([1, 16] if chosen.quick else [1, 4, 16])
+    chosen.rounds = chosen.rounds or (1 if chosen.quick else 5)
+    return chosen
 
 
 def receivers(chosen):
@@ -78,12 +80,11 @@ def receivers(chosen):
 
 def measured(chosen):
     """A run, as JSON has it."""
-    rounds = chosen.rounds or (1 if chosen.quick else 5)
-    results, versions = run(receivers(chosen), list(cells(chosen)), rounds)
+    results, versions = run(receivers(chosen), list(cells(chosen)), chosen.rounds)
     return {
         "machine": description(),
         "versions": versions,
-        "rounds": rounds,
+        "rounds": chosen.rounds,
         "quick": chosen.quick,
         "results": results,
     }
