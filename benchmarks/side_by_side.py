@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from .choices import names, numbers
@@ -75,6 +76,8 @@ def receivers(chosen):
         found[name] = of_interpreter(python)
         if "sdcc-postgresql" in found:
             found[f"{name}-postgresql"] = of_interpreter(python, SDCCOnPostgreSQL)
+    if not found:
+        sys.exit("no receiver is left")
     return found
 
 
