@@ -124,7 +124,6 @@ class FilledSDCC(_Filled, SDCC):
             (index,) = Path(directory).rglob("index.sqlite")
             with contextlib.closing(sqlite3.connect(index)) as database:
                 fill(database, "?", cls.instances)
-                database.execute("ANALYZE")
             cls._index = Path(shutil.move(index, directory))
             yield
 

@@ -25,7 +25,7 @@ def description():
 
 def _field(file, name):
     found = re.search(rf"^{name}\s*:\s*(.+)$", Path("/proc", file).read_text(), re.MULTILINE)
-    return found[1] if found else "unknown 0"
+    return found[1] if found else "unknown"
 
 
 def file_system(path):

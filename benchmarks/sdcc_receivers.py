@@ -45,10 +45,14 @@ class SDCC(Receiver):
         del associations
         # twistd's script of this interpreter, run by the one whose SDCC it is
         self._server = Server(self.directory, self._configuration(), under=(self.python,))
-        until(lambda: self._server.takes_objects, "its index is there")
         self.process = self._server.process
         self.address = self._server.address
         self.title = "SDCC"
+        try:
+            until(lambda: self._server.takes_objects, "its index is there")
+        except BaseException:
+            self.stop()
+            raise
 
     def _configuration(self):
         return CONFIGURATION
