@@ -12,6 +12,9 @@ def cells(chosen):
     """(work, associations, how many requests), as the command's arguments have chosen them."""
     for letter in chosen.work:
         work = WORKS[letter]
+        if not work.can_be_done:
+            print(f"({letter}) is left out: {work.program} is not installed")
+            continue
         for associations in work.associations:
             if associations in chosen.associations:
                 count = work.quick_count if chosen.quick else work.count

@@ -17,6 +17,7 @@ from .figures import percentile
 from .messages import CONTEXTS, Template, echoes
 from .objects import SHAPES
 from .processes import peak_memory, processor_seconds
+from .receivers import dcmtk
 from .sender import Association, open_and_release, send
 
 #: Numbers that no study has had.
@@ -61,18 +62,13 @@ def opening(receiver, work, associations, count):
     return _costs(receiver, lambda: open_and_release(*cycles, count), 0)
 
 
-def storing_with(program):
-    """One of DCMTK's, over one association of its own, its start included."""
-
-    def storing(receiver, work, associations, count):
-        del associations
-        shape = template(work.shape)
-        directory = files_to_send(shape, count)
-        return _costs(
-            receiver, lambda: send_with(program, receiver, directory, count), count * shape.data_bytes
-        )
-
-    return storing
+def storing_files(receiver, work, associations, count):
+    """By one of DCMTK's programs, over one association of its own; its start is part of it."""
+    del associations
+    shape = template(work.shape)
+    directory = files_to_send(shape, count)
+    size = count * shape.data_bytes
+    return _costs(receiver, lambda: send_with(work.program, receiver, directory, count), size)
 
 
 def _costs(receiver, act, size):
@@ -111,6 +107,12 @@ class Work:
     associations: tuple[int, ...] = (1,)
     #: Of :data:`SHAPES`; empty: nothing is stored.
     shape: str = ""
+    #: Of DCMTK, which sends; empty: the sender of our own.
+    program: str = ""
+
+    @property
+    def can_be_done(self):
+        return not self.program or dcmtk(self.program) is not None
 
 
 WORKS = {
@@ -119,8 +121,8 @@ WORKS = {
     "c": Work("multi-frame, 126 MB", storing, 3, 1, (1, 4), "multiframe"),
     "d": Work("C-ECHO", echoing, 2000, 300),
     "e": Work("open, echo, release", opening, 200, 50),
-    "f": Work("CT files, by storescu", storing_with("storescu"), 200, 50, shape="ct"),
-    "g": Work("CT files, by dcmsend", storing_with("dcmsend"), 200, 50, shape="ct"),
+    "f": Work("CT files, by storescu", storing_files, 200, 50, shape="ct", program="storescu"),
+    "g": Work("CT files, by dcmsend", storing_files, 200, 50, shape="ct", program="dcmsend"),
 }
 
 
