@@ -6,7 +6,6 @@ A server of its own is started, and measured from outside, as Linux shows it.
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
 from itertools import cycle, islice
@@ -17,6 +16,8 @@ from tests.hostile.streams import request_of
 from tests.hostile.test_requests import EXTREME
 from tests.interop.server import Server, until
 from tests.interop.wire import IMPLICIT, RELEASE_RQ, VERIFICATION, Peer, associate_rq, pdu
+
+from .processes import processor_seconds
 
 CONFIGURATION = """
 [[local]]
@@ -38,12 +39,6 @@ REPEATED = 20
 RELEASE = pdu(RELEASE_RQ, bytes(4))
 
 
-def processor_seconds(server):
-    """That the server has used so far."""
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def silence(server):
     """Beyond a first crowd, which takes what memory is free in the process."""
     with contextlib.ExitStack() as crowds:
@@ -56,10 +51,10 @@ def silence(server):
 
 
 def rate(server, name, address, visit):
-    processor, begun = processor_seconds(server), time.monotonic()
+    processor, begun = processor_seconds(server.process.pid), time.monotonic()
     answers = flood(address, [visit] * WARM_UP)
     seconds = time.monotonic() - begun
-    each = (processor_seconds(server) - processor) / WARM_UP
+    each = (processor_seconds(server.process.pid) - processor) / WARM_UP
     print(f"{name:32} {WARM_UP / seconds:10.0f} a second, {each * 1e3:.2f} ms of processor each")
     assert len(answers) == 1, answers
 
@@ -83,13 +78,13 @@ def growth(server):
 def costly_requests(server):
     for name, (items, _) in EXTREME.items():
         request = request_of(*items)
-        before = processor_seconds(server)
+        before = processor_seconds(server.process.pid)
         for _ in range(REPEATED):
             with Peer(server.address) as peer:
                 peer.send(request)
                 peer.receive()
                 peer.abort()
-        each = (processor_seconds(server) - before) / REPEATED
+        each = (processor_seconds(server.process.pid) - before) / REPEATED
         print(f"{each * 1e3:6.1f} ms of processor  {len(request):7} bytes  {name}")
 
 

@@ -13,13 +13,14 @@ import argparse
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from tests.faults.crowd import Crowd
 from tests.faults.injection import Injection
 from tests.interop.server import CONFIGURATION, running
-from tests.interop.wire import IMPLICIT, VERIFICATION, Peer
+
+from .echoing import in_words, latencies
+from .figures import percentile
 
 MIB = 1 << 20
 #: Milliseconds that the 99th of 100 should not pass.
@@ -36,23 +37,8 @@ def arguments():
     return parser.parse_args()
 
 
-def latencies(address, count):
-    """Milliseconds, in ascending order."""
-    found = []
-    with Peer(address) as peer:
-        peer.associate((1, VERIFICATION, IMPLICIT))
-        for _ in range(count):
-            begun = time.perf_counter()
-            assert peer.echo() == 0
-            found.append(1000 * (time.perf_counter() - begun))
-        peer.release()
-    return sorted(found)
-
-
 def report(when, found):
-    p50, p99 = (found[len(found) * share // 100] for share in (50, 99))
-    print(f"{when:<42} p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   max {found[-1]:7.2f} ms")
-    return p99
+    print(f"{when:<42} {in_words(found)}")
 
 
 def measure(directory, strace, chosen):
@@ -72,11 +58,11 @@ def measure(directory, strace, chosen):
             slow.end()
         crowd.end()
         report("C-ECHO, from the moment when all push:", pushing)
-        p99 = report(f"C-ECHO, {unanswered} stores unanswered:", held)
+        report(f"C-ECHO, {unanswered} stores unanswered:", held)
         print(f"memory: {(server.peak_rss() - before) / MIB:.0f} MiB more at most")
         taken = f"{crowd.statuses.count(0)} of {len(crowd.statuses)}"
         print(f"stores answered 0000 when the disk was quick again: {taken}")
-    return p99 < TARGET
+    return percentile(held, 99) < TARGET
 
 
 def main():

