@@ -3,22 +3,135 @@
 from __future__ import annotations
 
 import threading
+import time
+import weakref
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
 
 from sdcc.threads import LooseThreads, Threads
 
 
-@pytest_twisted.ensureDeferred
-async def test_a_pool_works_between_its_start_and_its_stop() -> None:
+class Reactor:
+    """What threads use of one, whose turn comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+        self.is_called = threading.Event()
+
+    def callFromThread(self, call, *arguments) -> None:  # type: ignore[no-untyped-def]
+        self.calls.append(call)
+        self.is_called.set()
+
+    def turn(self) -> int:
+        """Gives how many calls there were."""
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()  # type: ignore[operator]
+        return len(calls)
+
+
+@pytest.fixture
+def two():  # type: ignore[no-untyped-def]
     threads = Threads(reactor, "test", 2)  # type: ignore[arg-type]
     threads.start()
-    assert await threads.run(threading.current_thread) is not threading.current_thread()
-    with pytest.raises(ZeroDivisionError):
-        await threads.run(divmod, 1, 0)
+    yield threads
     threads.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_pool_works_between_its_start_and_its_stop(two) -> None:  # type: ignore[no-untyped-def]
+    assert await two.run(threading.current_thread) is not threading.current_thread()
+    with pytest.raises(ZeroDivisionError):
+        await two.run(divmod, 1, 0)
+    assert await two.run(divmod, 7, 2) == (3, 1), "a thread outlives a job that fails"
+
+
+@pytest_twisted.ensureDeferred
+async def test_jobs_run_side_by_side_as_far_as_there_are_threads(two) -> None:  # type: ignore[no-untyped-def]
+    both = threading.Barrier(2)
+    assert sorted(await gatherResults([two.run(both.wait, 30) for _ in range(2)])) == [0, 1]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_finds_no_free_thread_is_done_in_its_order() -> None:
+    threads, seen = Threads(reactor, "test", 1), []  # type: ignore[arg-type,var-annotated]
+    jobs = [threads.run(seen.append, number) for number in range(100)]
+    threads.start()
+    await gatherResults(jobs)
+    threads.stop()
+    assert seen == [*range(100)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_given_before_a_stop_is_done() -> None:
+    threads, seen = Threads(reactor, "test", 1), []  # type: ignore[arg-type,var-annotated]
+    threads.start()
+    jobs = [threads.run(seen.append, number) for number in range(100)]
+    threads.stop()
+    assert seen == [*range(100)]
+    await gatherResults(jobs)
+
+
+def test_the_reactor_is_told_once_of_what_has_ended_before_its_turn() -> None:
+    turns = Reactor()
+    threads = Threads(turns, "test", 1)  # type: ignore[arg-type]
+    results: list[int] = []
+
+    def give(count: int) -> None:
+        for number in range(count):
+            threads.run(int, number).addCallback(results.append)
+
+    give(50)
+    threads.start()
+    threads.stop()
+    assert turns.turn() == 1
+    assert results == [*range(50)]
+    assert turns.turn() == 0
+
+
+def test_what_ends_during_the_reactors_turn_waits_for_the_next() -> None:
+    turns = Reactor()
+    threads = Threads(turns, "test", 1)  # type: ignore[arg-type]
+    results: list[str] = []
+
+    def give_another(result: str) -> None:
+        results.append(result)
+        turns.is_called.clear()
+        threads.run(str, "second").addCallback(results.append)
+        assert turns.is_called.wait(30), "the reactor is told"
+
+    threads.run(str, "first").addCallback(give_another)
+    threads.start()
+    assert turns.is_called.wait(30)
+    turns.turn()
+    assert results == ["first"]
+    turns.turn()
+    assert results == ["first", "second"]
+    threads.stop()
+
+
+def test_a_pool_that_never_started_can_be_stopped() -> None:
+    Threads(reactor, "test", 2).stop()  # type: ignore[arg-type]
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_idle_thread_keeps_nothing_of_its_last_job(two) -> None:  # type: ignore[no-untyped-def]
+    class Bytes(bytearray):
+        """One that can be watched."""
+
+    def watched() -> tuple[Deferred[int], weakref.ref[Bytes]]:
+        data = Bytes(b"data")
+        return two.run(len, data), weakref.ref(data)
+
+    done, data = watched()
+    assert await done == 4
+    deadline = time.monotonic() + 5  # it may be on its way to sleep yet
+    while data() is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert data() is None
 
 
 @pytest_twisted.ensureDeferred
