@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol as TypingProtocol
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IWriteDescriptor
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from sdcc.network.flow import Pausable
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.machine import Effect, Indication, Output
+
+#: Bytes of answers that a peer may leave unread before it is read from no more.
+UNREAD_LIMIT = 64 * 1024
 
 
 class TCPTransport(Pausable, TypingProtocol):
@@ -48,12 +51,15 @@ class Connection(Protocol):
         self._artim_timeout = artim_timeout
         self._artim: IDelayedCall | None = None
         self._closing: IDelayedCall | None = None
+        #: The transport as the reactor writes to it, where it is a socket itself.
+        self._descriptor: IWriteDescriptor | None = None
 
     # --- from the transport ---
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
+        self._descriptor = IWriteDescriptor(self.transport, None)
         self.perform(self.association.transport_opened())
 
     def dataReceived(self, data: bytes) -> None:
@@ -70,11 +76,23 @@ class Connection(Protocol):
     def perform(self, outputs: Iterable[Output]) -> None:
         for output in outputs:
             if isinstance(output, bytes):
-                self.transport.write(output)
+                self._send(output)
             elif isinstance(output, Effect):
                 self._take_effect(output)
             else:
                 self.indicate(output)
+
+    def _send(self, data: bytes) -> None:
+        """At once, as far as the socket takes it: what else this turn of the reactor does can wait."""
+        transport, descriptor = self.transport, self._descriptor
+        if descriptor is None:
+            transport.write(data)
+            return
+        # Of one number Twisted makes two limits, and what a peer leaves unread has its own.
+        read_size, transport.bufferSize = transport.bufferSize, UNREAD_LIMIT
+        transport.write(data)
+        transport.bufferSize = read_size
+        descriptor.doWrite()  # what fails here fails again in the reactor's own turn, which sees to it
 
     def indicate(self, indication: Indication) -> None:
         """An indication or confirmation of PS3.8 section 7."""

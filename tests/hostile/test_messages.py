@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from ..interop.objects import CT, data_set, new_uid
+from ..interop.server import until
 from ..interop.wire import (
     COMMAND,
     DATA,
@@ -263,6 +264,7 @@ def test_a_line_of_the_log_is_short_whatever_the_uid(peer, logged, uid):
     response = peer.response()
     assert response[STATUS] == 0x0117
     assert 0x1000 not in response
+    until(lambda: " 0117 " in logged(), "the answer is followed by its line")
     assert max(map(len, logged().splitlines())) < 500
     assert all(line.isprintable() for line in logged().splitlines())
     peer.release()

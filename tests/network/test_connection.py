@@ -1,0 +1,63 @@
+"""How outputs of an association reach a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.interfaces import IWriteDescriptor
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from zope.interface import implementer
+
+from sdcc.network.connection import Connection
+from sdcc.upper_layer.association import Association
+from sdcc.upper_layer.machine import Role
+
+
+@implementer(IWriteDescriptor)
+class Socket(StringTransport):
+    """A transport that the reactor would have write, and what was asked of it."""
+
+    bufferSize = 123
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Any] = []
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        pass
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        self.asked.append((data, self.bufferSize))
+
+    def doWrite(self) -> None:
+        self.asked.append("now")
+
+
+@pytest.fixture
+def connection() -> Connection:
+    return Connection(Association(Role.ACCEPTOR, maximum_length=16384), Clock(), artim_timeout=30)
+
+
+def test_what_is_to_be_sent_is_sent_before_anything_else_is_done(connection: Connection) -> None:
+    socket = Socket()
+    connection.makeConnection(socket)
+    connection.indicate = socket.asked.append  # type: ignore[method-assign]
+    connection.perform([b"first", "an indication", b"second"])  # type: ignore[list-item]
+    assert [entry[0] if isinstance(entry, tuple) else entry for entry in socket.asked] == [
+        *(b"first", "now"),
+        "an indication",
+        *(b"second", "now"),
+    ]
+
+
+def test_the_size_of_a_read_is_not_the_limit_of_what_stays_unread(connection: Connection) -> None:
+    socket = Socket()
+    connection.makeConnection(socket)
+    connection.perform([b"answer"])
+    assert socket.asked == [(b"answer", 64 * 1024), "now"]
+    assert socket.bufferSize == 123
