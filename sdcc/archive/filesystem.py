@@ -11,6 +11,7 @@ import fcntl
 import os
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 
 from zope.interface import Interface, implementer
@@ -38,6 +39,12 @@ class IFileSystem(Interface):
 
     def write(file: int, buffers: Sequence[Buffer]) -> None:
         """Append the buffers, all of their bytes."""
+
+    def begin_write_out(file: int, offset: int, length: int) -> None:
+        """Have bytes that were written brought to the disk, and wait for none of them.
+
+        It promises nothing, and raises nothing: :meth:`sync` has less to wait for then.
+        """
 
     def read(file: int, offset: int, length: int) -> bytes:
         """The bytes from an offset on; fewer than asked for only at the end of the file."""
@@ -97,6 +104,11 @@ class FileSystem:
                 written -= remaining.popleft().nbytes
             if written:
                 remaining[0] = remaining[0][written:]
+
+    def begin_write_out(self, file: int, offset: int, length: int) -> None:
+        # Linux writes out what is to be dropped from its cache, and drops nothing that is being written.
+        with suppress(OSError):
+            os.posix_fadvise(file, offset, length, os.POSIX_FADV_DONTNEED)
 
     def read(self, file: int, offset: int, length: int) -> bytes:
         data = os.pread(file, length, offset)

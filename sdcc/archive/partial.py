@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from twisted.logger import Logger
 
@@ -23,6 +24,13 @@ from sdcc.interfaces import Announcement, DataSetMismatch, StoredFile, StoredObj
 
 #: How a Data Set is parsed: how to read it, its size, its Transfer Syntax UID.
 Parse = Callable[[Read, int, str], ParsedDataSet]
+
+#: A block of so many bytes is sent on its way to the disk at once; for fewer, that costs more than it spares.
+WORTH_WRITING_OUT = 64 * 1024
+
+
+class _NotYetThere(Exception):
+    """More of the Data Set is wanted than has come."""
 
 
 class PartialFile:
@@ -51,6 +59,8 @@ class PartialFile:
         self._head = file_head(announcement)
         self._hash = hashlib.sha256()
         self._size = 0
+        #: Where the first block told it all.
+        self._parsed: ParsedDataSet | None = None
         #: Where it lies at present, while it is ours to remove.
         self._path: str | None = None
         self._file: int | None = None
@@ -61,9 +71,11 @@ class PartialFile:
         return self._path is not None
 
     def append(self, block: Buffer) -> None:
-        """Write the next bytes of the Data Set, and hash them."""
+        """Write the next bytes of the Data Set, and hash them; of the first, read what the index needs."""
         with self._nothing_left_behind():
             self._append(block)
+            if len(block) == self._size:
+                self._parse_beginning(block)
 
     def finish(self, block: Buffer, received_at: datetime.datetime) -> StoredObject:
         """Write the last bytes of the Data Set and make the object durable under its final path.
@@ -74,7 +86,7 @@ class PartialFile:
         """
         with self._nothing_left_behind():
             file = self._append(block)
-            parsed = self._parse(
+            parsed = self._parsed or self._parse(
                 self._reader(file, block), self._size, self._announcement.transfer_syntax_uid
             )
             self._check(parsed)
@@ -135,9 +147,23 @@ class PartialFile:
             self._path, self._file = self._incoming.create(self._token)
             head = (self._head,)
         self._fs.write(self._file, (*head, block))
+        if len(block) >= WORTH_WRITING_OUT:
+            self._fs.begin_write_out(self._file, len(self._head) + self._size, len(block))
         self._hash.update(block)
         self._size += len(block)
         return self._file
+
+    def _parse_beginning(self, block: Buffer) -> None:
+        """Parse while the rest comes, where the first block is enough for it."""
+        view = memoryview(block)
+
+        def read(offset: int, length: int) -> bytes:
+            if offset + length > len(view):
+                raise _NotYetThere
+            return bytes(view[offset : offset + length])
+
+        with suppress(Exception):  # whatever it is, `finish` parses again and meets it
+            self._parsed = self._parse(read, sys.maxsize, self._announcement.transfer_syntax_uid)
 
     def _reader(self, file: int, last: Buffer) -> Read:
         """Reads the Data Set: from memory where the last block is all of it, else from the file."""

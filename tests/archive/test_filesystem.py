@@ -192,3 +192,20 @@ def test_a_lock_that_cannot_be_asked_for_leaves_no_descriptor(fs, tmp_path, monk
     with pytest.raises(OSError, match="No locks available"):
         fs.lock(str(tmp_path / "lock"), wait=True)
     assert descriptors() == before
+
+
+def test_what_is_on_its_way_to_the_disk_is_there_to_be_read_and_written_after(fs, tmp_path):
+    file = fs.create(str(tmp_path / "file"))
+    fs.write(file, [b"a" * 100_000])
+    fs.begin_write_out(file, 0, 100_000)
+    fs.write(file, [b"b" * 100_000])
+    fs.begin_write_out(file, 100_000, 100_000)
+    assert fs.read(file, 0, 300_000) == b"a" * 100_000 + b"b" * 100_000
+    fs.close(file)
+
+
+def test_that_it_cannot_be_is_no_fault(fs):
+    reading, writing = os.pipe()
+    fs.begin_write_out(writing, 0, 10)
+    os.close(reading)
+    os.close(writing)

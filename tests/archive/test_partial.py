@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import struct
+import sys
+from pathlib import Path
 
 import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
 from twisted.internet.defer import ensureDeferred
 
+from sdcc.archive import attributes
+from sdcc.archive.part10 import COUNTED_FROM, data_set_offset
+from sdcc.archive.partial import WORTH_WRITING_OUT
 from sdcc.archive.reception import BATCH
 from sdcc.interfaces import CannotUnderstand, DataSetMismatch, OutOfResources
 
@@ -39,6 +47,56 @@ def test_the_parser_reads_from_memory_where_all_is_there_and_else_from_the_file(
         store.receive(build.announcement(), data)
         assert seen.pop() == (len(data), data[:8], data[-4:], b"", "1.2.840.10008.1.2.1")
         assert bool(store.disk.called("read")) == (pixels is LARGE)
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm"])
+def test_what_the_first_batch_tells_is_what_the_whole_tells(make_store, build, name):
+    path = Path(get_testdata_file(name))
+    meta = dcmread(path, stop_before_pixels=True).file_meta
+    data = path.read_bytes()
+    data = data[data_set_offset(data[:COUNTED_FROM]) :]
+    asked = []
+
+    def parse(read, size, transfer_syntax_uid):
+        asked.append(size)
+        return attributes.parse(read, size, transfer_syntax_uid)
+
+    store = make_store(parse=parse)
+    announcement = build.announcement(
+        sop_class_uid=meta.MediaStorageSOPClassUID,
+        sop_instance_uid=meta.MediaStorageSOPInstanceUID,
+        transfer_syntax_uid=meta.TransferSyntaxUID,
+    )
+    whole = store.receive(announcement, data)
+    large = store.receive(announcement, data + bytes(2 * BATCH))
+    assert asked == [len(data), sys.maxsize], "it is not parsed a second time"
+    assert store.disk.called("read") == []
+    assert (large.study, large.series, large.instance, large.fault) == (
+        whole.study,
+        whole.series,
+        whole.instance,
+        whole.fault,
+    )
+
+
+def test_where_the_first_batch_does_not_tell_it_all_the_file_is_read(store, build):
+    data = build.data_set()
+    at = data.index(b"\x20\x00\x0d\x00UI")
+    private = b"\x19\x00\x10\x10UN\0\0" + struct.pack("<L", 2 * BATCH) + bytes(2 * BATCH)
+    stored = store.receive(build.announcement(), data[:at] + private + data[at:])
+    assert stored.study.study_instance_uid == "1.2.3"
+    assert stored.fault is None
+    assert store.disk.called("read")
+
+
+@pytest.mark.parametrize(
+    ("length", "batches"), [(WORTH_WRITING_OUT - 200, 0), (BATCH - 200, 1), (3 * BATCH, 3)]
+)
+def test_large_batches_are_on_their_way_to_the_disk_before_the_end(store, build, length, batches):
+    store.receive(build.announcement(), build.data_set(pixels=bytes(length)), piece=BATCH)
+    order = [call for call, path in store.disk.calls if call in ("write", "begin_write_out", "sync")]
+    assert order.count("begin_write_out") == batches
+    assert order.index("sync") == len(order) - 1
 
 
 def test_a_batch_is_written_at_once(slow_store, threads, open_reception, build):
