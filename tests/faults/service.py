@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..interop.halves import CONTEXTS, begin
-from ..interop.objects import CT, data_set, new_uid
+from ..interop.objects import CT, data_set, element, new_uid
 from ..interop.server import until
 from ..interop.wire import ERROR_COMMENT, STATUS
 
@@ -14,10 +14,16 @@ INDEX_ELSEWHERE = '[index]\nurl = "sqlite:///index.sqlite"\n'
 LARGE = 600_000
 
 
-def store(peer, *, study=None, size=LARGE):
-    """A new object; the response."""
+def store(peer, *, study=None, size=LARGE, private=0):
+    """A new object; the response.
+
+    :param private: bytes of an element that stands before all that the index wants; 0: there is none.
+    """
     uid = new_uid()
-    return peer.store(1, CT, uid, data_set(instance=uid, study=study or new_uid(), pixels=bytes(size)))
+    first = element(0x0007, 0x1010, "UN", bytes(private)) if private else b""
+    return peer.store(
+        1, CT, uid, first + data_set(instance=uid, study=study or new_uid(), pixels=bytes(size))
+    )
 
 
 def is_stored(peer, **options):
