@@ -24,6 +24,8 @@ class SDCC(Receiver):
 
     #: Whose SDCC it is.
     python = sys.executable
+    #: What runs twistd's script, if not the interpreter itself.
+    runner: ClassVar = ()
 
     @classmethod
     def is_installed(cls):
@@ -44,7 +46,7 @@ class SDCC(Receiver):
     def _start(self, associations):
         del associations
         # twistd's script of this interpreter, run by the one whose SDCC it is
-        self._server = Server(self.directory, self._configuration(), under=(self.python,))
+        self._server = Server(self.directory, self._configuration(), under=(self.python, *self.runner))
         self.process = self._server.process
         self.address = self._server.address
         self.title = "SDCC"
