@@ -53,7 +53,7 @@ class Threads:
         self._name = name
         self._size = size
         self._threads: list[threading.Thread] = []
-        #: Of the next three: held for an instant.
+        #: Guards the next three.
         self._mutex = threading.Lock()
         self._waiting: deque[_Job] = deque()
         self._idle: list[_Worker] = []

@@ -27,6 +27,8 @@ class TCPTransport(Pausable, TypingProtocol):
 
     #: Bytes that are read at once, and bytes waiting to be sent beyond which the producer is paused.
     bufferSize: int
+    #: Whether it is to be closed as soon as everything is sent.
+    disconnecting: bool
 
     def write(self, data: bytes, /) -> None: ...
     def loseConnection(self) -> None: ...
@@ -92,7 +94,8 @@ class Connection(Protocol):
         read_size, transport.bufferSize = transport.bufferSize, UNREAD_LIMIT
         transport.write(data)
         transport.bufferSize = read_size
-        descriptor.doWrite()  # what fails here fails again in the reactor's own turn, which sees to it
+        if not transport.disconnecting:  # else the reactor, which closes it when all is sent, must send it
+            descriptor.doWrite()  # what fails here fails again in the reactor's own turn, which sees to it
 
     def indicate(self, indication: Indication) -> None:
         """An indication or confirmation of PS3.8 section 7."""

@@ -61,3 +61,12 @@ def test_the_size_of_a_read_is_not_the_limit_of_what_stays_unread(connection: Co
     connection.perform([b"answer"])
     assert socket.asked == [(b"answer", 64 * 1024), "now"]
     assert socket.bufferSize == 123
+
+
+def test_what_comes_after_the_close_was_asked_for_is_left_to_the_reactor(connection: Connection) -> None:
+    """Whoever writes the last of it has to close, and only the reactor can."""
+    socket = Socket()
+    connection.makeConnection(socket)
+    socket.loseConnection()
+    connection.perform([b"late"])
+    assert socket.asked == [(b"late", 64 * 1024)]
