@@ -18,13 +18,10 @@ from .rounds import cells, run
 from .sdcc_receivers import SDCC
 from .work import WORKS
 
-#: In this order; whoever leaves out the index or the files leaves out their syncs.
-STEPS = ("sync", "log-sync", "index", "files", "parse", "log", "hash")
-
 
 def receivers():
     found, left_out = {"all": SDCC}, []
-    for part in STEPS:
+    for part in without.PARTS:
         left_out.append(part)
         runner = (str(Path(without.__file__)), ",".join(left_out))
         found[f"- {part}"] = type(SDCC.__name__, (SDCC,), {"runner": runner})

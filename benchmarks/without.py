@@ -22,9 +22,19 @@ def nothing(*arguments, **keywords):
     """In a part's place."""
 
 
+def replace(owner, **others):
+    """Put others in the place of what it has.
+
+    :raises AttributeError: it has no such thing any more.
+    """
+    for name, other in others.items():
+        getattr(owner, name)
+        setattr(owner, name, other)
+
+
 def sync():
     """Of files and directories."""
-    FileSystem.sync = FileSystem.sync_directory = nothing
+    replace(FileSystem, sync=nothing, sync_directory=nothing)
 
 
 def log_sync():
@@ -36,26 +46,31 @@ def log_sync():
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
-    sqlite_writer.open_writer = opened
+    replace(sqlite_writer, open_writer=opened)
 
 
 def index():
     async def register(self, stored):
         return Registered()
 
-    SQLiteIndex.register = register
+    replace(SQLiteIndex, register=register)
 
 
 def files():
     """Those of objects, with their names and directories."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     write, close, create = FileSystem.write, FileSystem.close, FileSystem.create
-    FileSystem.create = lambda self, path: nowhere if path.endswith(".part") else create(self, path)
-    FileSystem.write = lambda self, file, buffers: None if file == nowhere else write(self, file, buffers)
-    FileSystem.close = lambda self, file: None if file == nowhere else close(self, file)
-    FileSystem.rename = FileSystem.remove = FileSystem.begin_write_out = nothing
     make_directory = FileSystem.make_directory
-    FileSystem.make_directory = lambda self, path: None if "/objects/" in path else make_directory(self, path)
+    replace(
+        FileSystem,
+        create=lambda self, path: nowhere if path.endswith(".part") else create(self, path),
+        write=lambda self, file, buffers: None if file == nowhere else write(self, file, buffers),
+        close=lambda self, file: None if file == nowhere else close(self, file),
+        make_directory=lambda self, path: None if "/objects/" in path else make_directory(self, path),
+        rename=nothing,
+        remove=nothing,
+        begin_write_out=nothing,
+    )
     sync()
 
 
@@ -68,24 +83,25 @@ def parse():
         return known[0]
 
     ObjectStore.__init__.__kwdefaults__["parse"] = parsed
-    partial.PartialFile._check = nothing
+    replace(partial.PartialFile, _check=nothing)
 
 
 def log():
     """The lines of associations and operations."""
-    protocol.log.emit = nothing
+    replace(protocol.log, emit=nothing)
 
 
-def hash():  # it is the part's name
+def hash():
     class Nothing:
         update = nothing
 
         def hexdigest(self):
             return "0" * 64
 
-    partial.hashlib = type("hashlib", (), {"sha256": Nothing})
+    replace(partial, hashlib=type("hashlib", (), {"sha256": Nothing}))
 
 
+#: In this order each may be left out where those before it are.
 PARTS = {
     "sync": sync,
     "log-sync": log_sync,
