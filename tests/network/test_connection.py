@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from twisted.internet.interfaces import IWriteDescriptor
 from twisted.internet.task import Clock
@@ -21,33 +19,33 @@ class Socket(StringTransport):
 
     bufferSize = 123
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
-        self.asked: list[Any] = []
+        self.asked = []
 
-    def setTcpNoDelay(self, enabled: bool) -> None:
+    def setTcpNoDelay(self, enabled):
         pass
 
-    def setTcpKeepAlive(self, enabled: bool) -> None:
+    def setTcpKeepAlive(self, enabled):
         pass
 
-    def write(self, data: bytes) -> None:
+    def write(self, data):
         self.asked.append((data, self.bufferSize))
 
-    def doWrite(self) -> None:
+    def doWrite(self):
         self.asked.append("now")
 
 
 @pytest.fixture
-def connection() -> Connection:
+def connection():
     return Connection(Association(Role.ACCEPTOR, maximum_length=16384), Clock(), artim_timeout=30)
 
 
-def test_what_is_to_be_sent_is_sent_before_anything_else_is_done(connection: Connection) -> None:
+def test_what_is_to_be_sent_is_sent_before_anything_else_is_done(connection):
     socket = Socket()
     connection.makeConnection(socket)
-    connection.indicate = socket.asked.append  # type: ignore[method-assign]
-    connection.perform([b"first", "an indication", b"second"])  # type: ignore[list-item]
+    connection.indicate = socket.asked.append
+    connection.perform([b"first", "an indication", b"second"])
     assert [entry[0] if isinstance(entry, tuple) else entry for entry in socket.asked] == [
         *(b"first", "now"),
         "an indication",
@@ -55,7 +53,7 @@ def test_what_is_to_be_sent_is_sent_before_anything_else_is_done(connection: Con
     ]
 
 
-def test_the_size_of_a_read_is_not_the_limit_of_what_stays_unread(connection: Connection) -> None:
+def test_the_size_of_a_read_is_not_the_limit_of_what_stays_unread(connection):
     socket = Socket()
     connection.makeConnection(socket)
     connection.perform([b"answer"])
@@ -63,7 +61,7 @@ def test_the_size_of_a_read_is_not_the_limit_of_what_stays_unread(connection: Co
     assert socket.bufferSize == 123
 
 
-def test_what_comes_after_the_close_was_asked_for_is_left_to_the_reactor(connection: Connection) -> None:
+def test_what_comes_after_the_close_was_asked_for_is_left_to_the_reactor(connection):
     """Whoever writes the last of it has to close, and only the reactor can."""
     socket = Socket()
     connection.makeConnection(socket)
