@@ -101,7 +101,7 @@ async def registered(configuration: Configuration, *more: StoredObject) -> list[
         run_in_thread=execute,
         read_in_thread=execute,
         lookup_in_thread=execute,
-        remove=None,  # type: ignore[arg-type]
+        remove=None,
     )
     if more:
         index.prepare()

@@ -21,7 +21,7 @@ from sdcc.service import SDCC, CannotStart, ports
 
 class Web(Protocol):
     def dataReceived(self, data: bytes) -> None:
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")  # type: ignore[union-attr]
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def configured(directory: Path, *locals_: Local) -> Configuration:
@@ -33,7 +33,7 @@ def configured(directory: Path, *locals_: Local) -> Configuration:
 
 async def verify(port: int, *, called: str = "SDCC", timeout: float = 10) -> Any:
     return await echo(
-        reactor,  # type: ignore[arg-type]
+        reactor,
         address="127.0.0.1",
         port=port,
         called_ae=called,
@@ -46,7 +46,7 @@ async def verify(port: int, *, called: str = "SDCC", timeout: float = 10) -> Any
 
 @pytest_twisted.ensureDeferred
 async def test_it_starts_answers_and_stops_leaving_nothing_in_incoming(tmp_path: Path) -> None:
-    service = SDCC(configured(tmp_path), reactor)  # type: ignore[arg-type]
+    service = SDCC(configured(tmp_path), reactor)
     service.startService()
     try:
         [(_, port)] = service.addresses
@@ -65,7 +65,7 @@ async def test_it_starts_answers_and_stops_leaving_nothing_in_incoming(tmp_path:
 @pytest_twisted.ensureDeferred
 async def test_it_starts_again_on_what_it_left(tmp_path: Path) -> None:
     for _ in range(2):
-        service = SDCC(configured(tmp_path), reactor)  # type: ignore[arg-type]
+        service = SDCC(configured(tmp_path), reactor)
         service.startService()
         [(_, port)] = service.addresses
         assert (await verify(port)).status == 0x0000
@@ -76,14 +76,14 @@ async def test_it_starts_again_on_what_it_left(tmp_path: Path) -> None:
 async def test_doubts_that_a_stop_leaves_are_looked_through_by_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = SDCC(configured(tmp_path), reactor)  # type: ignore[arg-type]
+    service = SDCC(configured(tmp_path), reactor)
     service.startService()
     with monkeypatch.context() as patch:
         patch.setattr(SQLiteIndex, "leaves_doubts", True)
         await service.stopService()
     assert len([*(tmp_path / "data").glob("incoming.since-*")]) == 1
     for looks in (True, False):
-        service = SDCC(configured(tmp_path), reactor)  # type: ignore[arg-type]
+        service = SDCC(configured(tmp_path), reactor)
         service.startService()
         assert (service._look is not None) is looks
         if service._look is not None:
@@ -100,7 +100,7 @@ async def test_a_peer_that_says_nothing_is_given_up(tmp_path: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_peer_that_is_no_dicom_peer_is_told_apart(tmp_path: Path) -> None:
-    listening = reactor.listenTCP(0, Factory.forProtocol(Web), interface="127.0.0.1")  # type: ignore[attr-defined]
+    listening = reactor.listenTCP(0, Factory.forProtocol(Web), interface="127.0.0.1")
     try:
         with pytest.raises(AssociationAborted, match="PDU type 48H"):
             await verify(listening.getHost().port)
@@ -123,7 +123,7 @@ def test_local_aes_share_a_port_or_have_their_own() -> None:
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        service = SDCC(configured(tmp_path, Local(port=port)), reactor)  # type: ignore[arg-type]
+        service = SDCC(configured(tmp_path, Local(port=port)), reactor)
         with pytest.raises(CannotStart, match=f"AE SDCC: cannot listen on 127.0.0.1:{port}: .*in use"):
             service.privilegedStartService()
 
@@ -138,6 +138,6 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, spoilt: str, words: str) -
         (tmp_path / spoilt).write_text("in the way")
     else:
         (tmp_path / spoilt).mkdir(parents=True)
-    service = SDCC(configured(tmp_path), MemoryReactorClock())  # type: ignore[arg-type]
+    service = SDCC(configured(tmp_path), MemoryReactorClock())
     with pytest.raises(CannotStart, match=words):
         service.startService()

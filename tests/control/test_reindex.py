@@ -197,7 +197,7 @@ def test_what_cannot_be_used_is_said(
     monkeypatch.setattr(archive.Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
     if text:
         (tmp_path / "sdcc-data" / "objects").mkdir(parents=True)
-    assert command.run(None, load(Path(configured(text))), react=outside) == 1  # type: ignore[arg-type]
+    assert command.run(None, load(Path(configured(text))), react=outside) == 1
     assert says.format(tmp_path) in capsys.readouterr().err
 
 
@@ -262,7 +262,7 @@ class Pass:
             clock=self.clock,
             now=lambda: self.now,
         )
-        self.reindexing = Reindexing(self.index, self.files)  # type: ignore[arg-type]
+        self.reindexing = Reindexing(self.index, self.files)
         self.ended: list[Any] = []
 
     def run(self) -> None:
@@ -368,7 +368,7 @@ class TestNewFiles:
         running, path = begun
         relative = path.relative_to(path.parents[6]).as_posix()
         running.index.rows["1.2.3"] = relative
-        running.index.restore = lambda stored, over: execute(lambda: None)  # type: ignore[assignment, method-assign]
+        running.index.restore = lambda stored, over: execute(lambda: None)
         running.clock.pump([0.5] * 2)
         assert running.reindexing.counts == reindexing.Counts(already_registered=1)
 

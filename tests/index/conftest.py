@@ -158,7 +158,7 @@ class SQLiteEngine(Engine):
         assert outcome is not PENDING
         if isinstance(outcome, BaseException):
             raise outcome
-        return outcome  # type: ignore[no-any-return]
+        return outcome
 
     def register(self, *group: StoredObject) -> list[Outcome]:
         """Register objects that have gathered for one transaction."""
@@ -233,7 +233,7 @@ class PostgreSQLEngine(Engine):
         return index
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return pytest_twisted.blockon(Deferred.fromCoroutine(coroutine))  # type: ignore[no-any-return]
+        return pytest_twisted.blockon(Deferred.fromCoroutine(coroutine))
 
     def wait(self, promise: Promise) -> None:
         self.run(self.until(lambda: promise.outcome is not PENDING))
@@ -244,7 +244,7 @@ class PostgreSQLEngine(Engine):
         end = time.monotonic() + patience
         while not condition():
             assert time.monotonic() < end, "has not come about"
-            await deferLater(reactor, 0.005)  # type: ignore[arg-type]
+            await deferLater(reactor, 0.005)
 
     def hold(self) -> None:
         self.select("BEGIN; LOCK TABLE study IN EXCLUSIVE MODE")
@@ -319,7 +319,7 @@ def pending() -> object:
 
 @pytest.fixture(scope="session", params=ENGINES)
 def new_engine(request: pytest.FixtureRequest) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    return request.getfixturevalue(f"new_{request.param}")  # type: ignore[no-any-return]
+    return request.getfixturevalue(f"new_{request.param}")
 
 
 @pytest.fixture

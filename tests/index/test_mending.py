@@ -20,11 +20,11 @@ LEVELS = "SELECT study_instance_uid, series_instance_uid FROM study JOIN series 
 
 
 def unregister(engine: Any, stored: StoredObject) -> bool:
-    return engine.run(engine.index.unregister(stored.instance.sop_instance_uid, stored.file.path))  # type: ignore[no-any-return]
+    return engine.run(engine.index.unregister(stored.instance.sop_instance_uid, stored.file.path))
 
 
 def disown(engine: Any, uid: str, path: str) -> bool:
-    return engine.run(engine.index.disown(uid, path))  # type: ignore[no-any-return]
+    return engine.run(engine.index.disown(uid, path))
 
 
 def loose(engine: Any) -> list[tuple[str, str, str | None, bool]]:
@@ -35,7 +35,7 @@ def loose_rows(engine: Any) -> list[LooseRow]:
     async def collect() -> list[LooseRow]:
         return [row async for row in engine.index.loose_rows()]
 
-    return engine.run(collect())  # type: ignore[no-any-return]
+    return engine.run(collect())
 
 
 # --- rows whose files are gone ---------------------------------------------------------------

@@ -425,7 +425,7 @@ def test_a_page_begins_where_the_last_ended(engine: Any, keywords: dict[str, Any
             return []
 
     explaining = Explaining()
-    engine.run(read(explaining, START, 1000, **keywords))  # type: ignore[arg-type]
+    engine.run(read(explaining, START, 1000, **keywords))
     plan = "\n".join(explaining.plan)
     assert f"Index Scan using {index} on" in plan or f"Index Scan on {index}" in plan, plan
     assert "Seq Scan" not in plan, plan

@@ -360,7 +360,7 @@ def test_stop_ends_in_time_though_the_database_is_away(
 
 
 def test_nothing_is_left_on_the_reactor(engine: Any, server: Any) -> None:
-    readers, calls = len(reactor.getReaders()), len(reactor.getDelayedCalls())  # type: ignore[attr-defined]
+    readers, calls = len(reactor.getReaders()), len(reactor.getDelayedCalls())
 
     async def one() -> None:
         for _ in range(3):
@@ -373,7 +373,7 @@ def test_nothing_is_left_on_the_reactor(engine: Any, server: Any) -> None:
 
     before = descriptors()
     engine.run(one())
-    assert len(reactor.getReaders()) == readers  # type: ignore[attr-defined]
-    assert len(reactor.getDelayedCalls()) <= calls  # type: ignore[attr-defined]
+    assert len(reactor.getReaders()) == readers
+    assert len(reactor.getDelayedCalls()) <= calls
     assert descriptors() == before
     engine.run(engine.until(lambda: len(server.backends(engine.database)) == 1))

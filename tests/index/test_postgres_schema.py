@@ -110,7 +110,7 @@ def test_an_upgrade_by_a_newer_program_is_not_taken_back(bench: Bench) -> None:
                 await prepare(session, NEWER)
             return rows
 
-    bench.run(prepare(Overtaken()))  # type: ignore[arg-type]
+    bench.run(prepare(Overtaken()))
     assert bench.select("SELECT version FROM sdcc_schema") == [(len(NEWER),)]
 
 

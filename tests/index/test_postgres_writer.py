@@ -293,7 +293,7 @@ def test_a_doubt_is_struck_when_the_file_that_lost_is_gone(
     outcome = in_doubt(bench, session)
 
     async def end() -> Registered | None:
-        return await outcome  # type: ignore[no-any-return]
+        return await outcome
 
     ended = promise(end())
     bench.removal = Deferred()
@@ -327,7 +327,7 @@ def late_failure(bench: Bench, promise: Any) -> tuple[Session, Any]:
     assert type(waiting.outcome) is OutcomeUnknown
 
     async def end() -> Registered | None:
-        return await waiting.outcome.settled  # type: ignore[no-any-return]
+        return await waiting.outcome.settled
 
     ended = promise(end())
     session.executed[0][1].errback(Refused("57014", "canceling statement"))

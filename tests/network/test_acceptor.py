@@ -151,7 +151,7 @@ def storage_only(build: SimpleNamespace) -> AssociateRQ:
     return build.request(
         ProposedContext(id=1, abstract_syntax=build.CT, transfer_syntaxes=(build.IMPLICIT,)),
         ProposedContext(id=3, abstract_syntax="1.2.3.4", transfer_syntaxes=(build.IMPLICIT,)),
-    )  # type: ignore[no-any-return]
+    )
 
 
 def test_a_stopping_server_refuses_everybody(world: Any, build: SimpleNamespace) -> None:

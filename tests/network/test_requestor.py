@@ -46,7 +46,7 @@ class Call:
         self.reactor = MemoryReactorClock()
         arguments = {"address": "127.0.0.1", "port": 104, "called_ae": "PEER", "calling_ae": "SDCC"}
         timers = {"artim_timeout": 5, "timeout": 10, "maximum_pdu_length": 16384}
-        self.result = ensureDeferred(requestor.echo(self.reactor, **arguments | timers | options))  # type: ignore[arg-type]
+        self.result = ensureDeferred(requestor.echo(self.reactor, **arguments | timers | options))
         self.outcome: list[Any] = []
         self.result.addBoth(self.outcome.append)
         if not self.outcome:

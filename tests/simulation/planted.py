@@ -167,7 +167,7 @@ def _forget_what_was_dropped(self: Reception, reason: str) -> None:
 
 async def _echo_after_the_disk(self: Exchange, current: Performance) -> None:
     storage = next(p for p in self._registry._providers.values() if isinstance(p, StorageProvider))
-    await storage._objects._run_in_thread(int)  # type: ignore[attr-defined]
+    await storage._objects._run_in_thread(int)
     await _perform(self, current)
 
 

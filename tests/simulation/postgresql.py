@@ -171,7 +171,7 @@ class PostgreSQL(Reading, PostgreSQLIndex):
 
         with patch("sdcc.index.postgres.Sessions", sessions):
             super().__init__("postgresql://simulated/", doubts=ROOT / "doubts", connections=4, **given)
-        self._journal._files = JournalFiles(journals, troubles.reactor.life)  # type: ignore[assignment]
+        self._journal._files = JournalFiles(journals, troubles.reactor.life)
         self.database, self.pause = troubles.database, troubles.pause
 
     def prepare(self) -> None:

@@ -87,7 +87,7 @@ class Process:
         self.transports: dict[Transport, None] = {}
         self.service = SDCC(
             conditions.configuration(number),
-            self.reactor,  # type: ignore[arg-type]
+            self.reactor,
             World(
                 filesystem=self.filesystem,
                 threads=self._threads,

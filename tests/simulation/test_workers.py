@@ -19,7 +19,7 @@ class Bench:
     def __init__(self, *, holds: float, size: int = 2) -> None:
         self.schedule = Schedule(Random(0), Trace())
         self.life = SimpleNamespace(is_dead=False)
-        self.reactor = Reactor(self.schedule, self.life, {})  # type: ignore[arg-type]
+        self.reactor = Reactor(self.schedule, self.life, {})
         self.workers = Workers(self.schedule, self.reactor, "storage", size, delay=lambda: 1.0, holds=holds)
         self.workers.start()
         self.steps: list[str] = []

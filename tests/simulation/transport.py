@@ -75,7 +75,7 @@ class Transport:
         self.protocol = protocol
         self._reactor = reactor
         reactor.life.connected(self)
-        protocol.makeConnection(self)  # type: ignore[arg-type]
+        protocol.makeConnection(self)
 
     def data_arrived(self, data: bytes) -> None:
         if self.protocol is not None and not self._is_aborting:
