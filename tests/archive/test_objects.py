@@ -28,15 +28,17 @@ def content(store):
     return lambda stored: (store.root / stored.file.path).read_bytes()
 
 
-def dcmtk(program, *arguments):
-    """Run a program of DCMTK; gives its output, standard error first."""
-    path = f"/usr/bin/{program}"
-    if not os.path.exists(path):
-        if os.environ.get("SDCC_REQUIRE_PEERS") == "1":
-            pytest.fail(f"{path} is missing, and SDCC_REQUIRE_PEERS=1")
-        pytest.skip(f"DCMTK's {program} is not installed")
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=60)
-    return done.stderr + done.stdout
+@pytest.fixture
+def read_by(dcmtk):
+    """Runs a program of DCMTK; gives its output, standard error first."""
+
+    def output(program, *arguments):
+        done = subprocess.run(
+            [dcmtk(program), *arguments], capture_output=True, text=True, check=False, timeout=60
+        )
+        return done.stderr + done.stdout
+
+    return output
 
 
 def test_it_is_an_object_store(store):
@@ -114,27 +116,27 @@ def test_a_strangers_uid_never_leaves_its_place(make_store, build, uid):
 
 
 @pytest.mark.parametrize("pixels", [b"\x01\x02" * 64, bytes(3 * BATCH)], ids=["small", "large"])
-def test_pydicom_and_dcmtk_read_the_file(store, build, pixels):
+def test_pydicom_and_dcmtk_read_the_file(store, build, read_by, pixels):
     stored = store.receive(build.announcement(), build.data_set(pixels=pixels))
     path = store.objects.absolute(stored.file.path)
     read = pydicom.dcmread(path)
     assert read.SOPInstanceUID == read.file_meta.MediaStorageSOPInstanceUID == "1.2.3.4"
     assert read.PixelData == pixels
     assert read.file_meta.SourceApplicationEntityTitle == "CT01"
-    assert dcmtk("dcmftest", path) == f"yes: {path}\n"
-    dump = dcmtk("dcmdump", "-q", "+P", "0002,0018", path)
+    assert read_by("dcmftest", path) == f"yes: {path}\n"
+    dump = read_by("dcmdump", "-q", "+P", "0002,0018", path)
     assert dump.startswith("(0002,0018) AE [SDCC]")
-    assert dcmtk("dcmdump", "--log-level", "warn", path).startswith("\n# Dicom-File-Format")
+    assert read_by("dcmdump", "--log-level", "warn", path).startswith("\n# Dicom-File-Format")
 
 
 @pytest.mark.parametrize("title", ["A\\B\0C", "Größe", "", "SEVENTEEN CHARS!!"])
-def test_strange_ae_titles_leave_a_file_that_is_read(store, build, title):
+def test_strange_ae_titles_leave_a_file_that_is_read(store, build, read_by, title):
     provenance = build.announcement().provenance
     strange = type(provenance)(calling_ae=title, called_ae=title, calling_address="192.0.2.7")
     stored = store.receive(build.announcement(provenance=strange), build.data_set())
     path = store.objects.absolute(stored.file.path)
     assert pydicom.dcmread(path).SOPInstanceUID == "1.2.3.4"
-    assert dcmtk("dcmdump", "--log-level", "warn", path).startswith("\n# Dicom-File-Format")
+    assert read_by("dcmdump", "--log-level", "warn", path).startswith("\n# Dicom-File-Format")
     assert stored.file.provenance == strange
 
 
