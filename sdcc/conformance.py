@@ -23,7 +23,10 @@ APPLICATION_CONTEXTS = frozenset({DICOM_APPLICATION_CONTEXT, MISPRINTED_APPLICAT
 #: Names of services as `[[remote]]` uses them.
 VERIFICATION_SERVICE = "verification"
 STORAGE_SERVICE = "storage"
-SERVICES = (VERIFICATION_SERVICE, STORAGE_SERVICE)
+QUERY_SERVICE = "query"
+RETRIEVE_SERVICE = "retrieve"
+COMMITMENT_SERVICE = "commitment"
+SERVICES = (VERIFICATION_SERVICE, STORAGE_SERVICE, QUERY_SERVICE, RETRIEVE_SERVICE, COMMITMENT_SERVICE)
 
 IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -111,6 +114,36 @@ STORAGE_CLASSES: tuple[SOPClass, ...] = tuple(
         ("77.2", "VL", "VL Multi-frame Image Storage (Retired)"),
         ("128", "PT", "Positron Emission Tomography Image Storage"),
         ("481.1", "RT", "RT Image Storage"),
+    )
+)
+
+
+#: Of what is no image: the two that every peer has.
+PLAIN_TRANSFER_SYNTAXES: Mapping[str, str] = MappingProxyType(
+    {uid: STORAGE_TRANSFER_SYNTAXES[uid] for uid in (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN)}
+)
+
+PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
+PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
+PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+#: The one SOP Instance of Storage Commitment (PS3.4 J.3.5).
+STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
+
+#: Statement 2.3, read as Query/Retrieve (PS3.4 C.6), and what rests on it.
+SERVICE_CLASSES: tuple[SOPClass, ...] = tuple(
+    SOPClass(uid=uid, name=name, short="", service=service, transfer_syntaxes=PLAIN_TRANSFER_SYNTAXES)
+    for uid, service, name in (
+        (PATIENT_ROOT_FIND, QUERY_SERVICE, "Patient Root Query/Retrieve Information Model - FIND"),
+        (PATIENT_ROOT_MOVE, RETRIEVE_SERVICE, "Patient Root Query/Retrieve Information Model - MOVE"),
+        (PATIENT_ROOT_GET, RETRIEVE_SERVICE, "Patient Root Query/Retrieve Information Model - GET"),
+        (STUDY_ROOT_FIND, QUERY_SERVICE, "Study Root Query/Retrieve Information Model - FIND"),
+        (STUDY_ROOT_MOVE, RETRIEVE_SERVICE, "Study Root Query/Retrieve Information Model - MOVE"),
+        (STUDY_ROOT_GET, RETRIEVE_SERVICE, "Study Root Query/Retrieve Information Model - GET"),
+        (STORAGE_COMMITMENT, COMMITMENT_SERVICE, "Storage Commitment Push Model"),
     )
 )
 

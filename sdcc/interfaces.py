@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from zope.interface import Attribute, Interface
 
+from sdcc.queries import Holding, Match, Query
+
 T = TypeVar("T")
 
 
@@ -255,6 +257,15 @@ class IObjectStore(Interface):
     def absolute(path: str) -> str:
         """The absolute path of a :attr:`StoredFile.path`."""
 
+    def read(path: str, data_set_size: int) -> AsyncIterator[bytes]:
+        """The Data Set in a file, as it lies, in blocks read by a worker thread when they are asked for.
+
+        The file is opened at the first block and closed at the end, also where the reader closes it early.
+
+        :param data_set_size: :attr:`StoredFile.data_set_size`; the Data Set is the end of the file.
+        :raises OSError: it cannot be read, or is shorter.
+        """
+
 
 # --- the index -----------------------------------------------------------------------------
 
@@ -319,6 +330,20 @@ class IIndex(Interface):
         :param received_since: only what was received then or later; aware.
         """
 
+    def find(query: Query) -> AsyncIterator[Match]:
+        """What matches, as it is found, in bounded memory whatever matches.
+
+        :raises OSError: the index cannot be read.
+        :raises ValueError: it is no index of this version.
+        """
+
+    async def holdings(query: Query) -> Sequence[Holding]:
+        """How many objects a query of IMAGE level matches, by SOP Class and Transfer Syntax.
+
+        :raises OSError: the index cannot be read.
+        :raises ValueError: it is no index of this version.
+        """
+
     async def disown(sop_instance_uid: str, path: str) -> bool:
         """Make sure that an object's row does not name this file and never will, so that it may be removed.
 
@@ -353,8 +378,18 @@ class IIndex(Interface):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubOperations:
+    """The counters of a C-MOVE-RSP or C-GET-RSP (PS3.7 9.1.4.1); None: the response does not carry it."""
+
+    remaining: int | None
+    completed: int
+    failed: int
+    warning: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an operation ended: what its response carries."""
+    """How an operation ended, or how far it has come: what a response carries."""
 
     #: PS3.7 Annex C.
     status: int
@@ -362,6 +397,9 @@ class Outcome:
     comment: str = ""
     #: Bytes of the Data Set received, for the log.
     size: int = 0
+    #: The response's Data Set in the context's Transfer Syntax: an Identifier; None: it has none.
+    data_set: bytes | None = None
+    sub_operations: SubOperations | None = None
 
 
 class IOperation(Interface):
@@ -377,10 +415,75 @@ class IOperation(Interface):
         """The association is gone before the request was whole."""
 
 
+class AssociationLost(Exception):
+    """An association ended, or could not be had, before what was asked over it was answered.
+
+    The text says at which step, for the log and an Error Comment.
+    """
+
+
+class IRequests(Interface):
+    """An established association as this side may make requests over it, one at a time."""
+
+    contexts = Attribute(
+        "Mapping[int, PresentationContext]: the accepted contexts on which this side is SCU, by ID"
+    )
+
+    async def request(context_id: int, message: Any, data_set: AsyncIterator[bytes] | None = None) -> Any:
+        """Send a request of :mod:`sdcc.dimse.messages` and its Data Set; give the peer's last
+        :class:`~sdcc.dimse.messages.Response` to it.
+
+        Of the Data Set no more is asked for than the transport takes.
+
+        :raises AssociationLost: there is no answer and will be none.
+        :raises Exception: what `data_set` raised; the association is aborted then, because a message that
+            was begun cannot be taken back, unless nothing of it had been sent yet.
+        """
+
+
+class IOwnAssociation(IRequests):
+    """An association that SDCC has opened."""
+
+    async def release() -> None:
+        """End it in order. Never raises."""
+
+    def abort() -> None:
+        """End it at once."""
+
+
+class ICaller(Interface):
+    """Opens associations to the `[[remote]]` that have a port."""
+
+    def may_call(ae_title: str) -> bool:
+        """Whether it is a `[[remote]]` with a port."""
+
+    async def open(called_ae: str, calling_ae: str, contexts: Sequence[Any]) -> IOwnAssociation:
+        """:param contexts: of :class:`sdcc.upper_layer.items.ProposedContext`.
+
+        :raises AssociationLost: not connected, rejected, or no answer in time.
+        """
+
+
+class IConversation(Interface):
+    """What an operation that has several responses may say to its peer, and hear, before it ends."""
+
+    is_cancelled = Attribute("bool: whether the peer has sent a C-CANCEL-RQ for it, or is gone")
+
+    async def respond(outcome: Outcome) -> None:
+        """Send a response that is not the last, and come back when the transport takes more.
+
+        :raises AssociationLost: nobody is there any more.
+        """
+
+    requests = Attribute("IRequests: sub-operations over the same association")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """What an operation may know of its association."""
 
+    #: Of the operation that is being performed.
+    conversation: IConversation
     provenance: Provenance
     #: The services that the calling AE may use, as `[[remote]]` names them.
     services: frozenset[str]

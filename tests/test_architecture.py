@@ -17,7 +17,8 @@ MODULES = {path.relative_to(SDCC).as_posix(): path for path in sorted(SDCC.rglob
 #: What each room, which is a module or package right below `sdcc`, may import of the others.
 ROOMS = {
     "conformance": set(),
-    "interfaces": set(),
+    "interfaces": {"queries"},
+    "queries": set(),
     "printable": set(),
     "restructuredtext": set(),
     "statement_text": set(),
@@ -29,10 +30,10 @@ ROOMS = {
     "statement": {"config", "conformance", "restructuredtext", "statement_text"},
     "upper_layer": {"conformance"},
     "dimse": {"conformance", "upper_layer"},
-    "services": {"conformance", "dimse", "interfaces", "uid", "upper_layer"},
+    "services": {"conformance", "dimse", "interfaces", "queries", "uid", "upper_layer"},
     "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
     "archive": {"conformance", "interfaces", "printable", "uid"},
-    "index": {"conformance", "interfaces"},
+    "index": {"conformance", "interfaces", "queries"},
     "inspection": {"archive", "interfaces", "printable"},
     "service": {
         *("archive", "config", "conformance", "index", "inspection", "interfaces", "network", "services"),

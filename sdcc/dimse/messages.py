@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 from sdcc.dimse import command
 from sdcc.dimse.command import (
@@ -121,6 +121,146 @@ class StoreRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _IdentifierRequest:
+    """What C-FIND-RQ, C-GET-RQ and C-MOVE-RQ have in common: an Identifier follows as their Data Set."""
+
+    affected_sop_instance_uid: ClassVar[None] = None
+    command_field: ClassVar[int]
+
+    message_id: int
+    affected_sop_class_uid: str
+    #: A :class:`Priority`, mandatory in the standard; its absence is borne.
+    priority: int = Priority.MEDIUM
+    #: The standard demands one; without it the request is refused.
+    has_data_set: bool = True
+
+    @classmethod
+    def parse(cls, received: CommandSet) -> Self:
+        return cls(**cls._parsed(received))
+
+    @classmethod
+    def _parsed(cls, received: CommandSet) -> dict[str, Any]:
+        return {
+            "message_id": _required(received, Tag.MESSAGE_ID, int),
+            "affected_sop_class_uid": _required(received, Tag.AFFECTED_SOP_CLASS_UID, str),
+            "priority": _optional(received, Tag.PRIORITY, int, Priority.MEDIUM),
+            "has_data_set": _has_data_set(received),
+        }
+
+    def encode(self) -> bytes:
+        return _encode(self.command_field, self.has_data_set, self._elements())
+
+    def _elements(self) -> dict[Tag, Value | None]:
+        return {
+            Tag.MESSAGE_ID: self.message_id,
+            Tag.AFFECTED_SOP_CLASS_UID: self.affected_sop_class_uid,
+            Tag.PRIORITY: self.priority,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindRequest(_IdentifierRequest):
+    """C-FIND-RQ, PS3.7 9.3.2.1."""
+
+    command_field = CommandField.C_FIND_RQ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetRequest(_IdentifierRequest):
+    """C-GET-RQ, PS3.7 9.3.3.1."""
+
+    command_field = CommandField.C_GET_RQ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRequest(_IdentifierRequest):
+    """C-MOVE-RQ, PS3.7 9.3.4.1."""
+
+    command_field = CommandField.C_MOVE_RQ
+
+    #: An AE title; outer spaces do not count.
+    move_destination: str
+
+    @classmethod
+    def _parsed(cls, received: CommandSet) -> dict[str, Any]:
+        destination = _required(received, Tag.MOVE_DESTINATION, str)
+        return super(MoveRequest, cls)._parsed(received) | {"move_destination": destination}
+
+    def _elements(self) -> dict[Tag, Value | None]:
+        return super(MoveRequest, self)._elements() | {Tag.MOVE_DESTINATION: self.move_destination}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRequest:
+    """N-ACTION-RQ, PS3.7 10.3.5.1. Its SOP Class and Instance are the Requested ones."""
+
+    command_field: ClassVar[int] = CommandField.N_ACTION_RQ
+
+    message_id: int
+    affected_sop_class_uid: str
+    affected_sop_instance_uid: str
+    action_type_id: int
+    has_data_set: bool = True
+
+    @classmethod
+    def parse(cls, received: CommandSet) -> ActionRequest:
+        return cls(
+            message_id=_required(received, Tag.MESSAGE_ID, int),
+            affected_sop_class_uid=_required(received, Tag.REQUESTED_SOP_CLASS_UID, str),
+            affected_sop_instance_uid=_required(received, Tag.REQUESTED_SOP_INSTANCE_UID, str),
+            action_type_id=_required(received, Tag.ACTION_TYPE_ID, int),
+            has_data_set=_has_data_set(received),
+        )
+
+    def encode(self) -> bytes:
+        return _encode(
+            self.command_field,
+            self.has_data_set,
+            {
+                Tag.MESSAGE_ID: self.message_id,
+                Tag.REQUESTED_SOP_CLASS_UID: self.affected_sop_class_uid,
+                Tag.REQUESTED_SOP_INSTANCE_UID: self.affected_sop_instance_uid,
+                Tag.ACTION_TYPE_ID: self.action_type_id,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReportRequest:
+    """N-EVENT-REPORT-RQ, PS3.7 10.3.1.1."""
+
+    command_field: ClassVar[int] = CommandField.N_EVENT_REPORT_RQ
+
+    message_id: int
+    affected_sop_class_uid: str
+    affected_sop_instance_uid: str
+    event_type_id: int
+    has_data_set: bool = True
+
+    @classmethod
+    def parse(cls, received: CommandSet) -> EventReportRequest:
+        return cls(
+            message_id=_required(received, Tag.MESSAGE_ID, int),
+            affected_sop_class_uid=_required(received, Tag.AFFECTED_SOP_CLASS_UID, str),
+            affected_sop_instance_uid=_required(received, Tag.AFFECTED_SOP_INSTANCE_UID, str),
+            event_type_id=_required(received, Tag.EVENT_TYPE_ID, int),
+            has_data_set=_has_data_set(received),
+        )
+
+    def encode(self) -> bytes:
+        return _encode(
+            self.command_field,
+            self.has_data_set,
+            {
+                Tag.MESSAGE_ID: self.message_id,
+                Tag.AFFECTED_SOP_CLASS_UID: self.affected_sop_class_uid,
+                Tag.AFFECTED_SOP_INSTANCE_UID: self.affected_sop_instance_uid,
+                Tag.EVENT_TYPE_ID: self.event_type_id,
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequest:
     """C-CANCEL-RQ, PS3.7 9.3.2.3 and its likes. Nothing answers it."""
 
@@ -202,6 +342,14 @@ class Response:
     #: Goes out as :func:`error_comment` makes it; empty: none.
     error_comment: str = ""
     has_data_set: bool = False
+    #: Of C-GET-RSP and C-MOVE-RSP (PS3.7 9.1.4.1); None: not carried.
+    remaining_sub_operations: int | None = None
+    completed_sub_operations: int | None = None
+    failed_sub_operations: int | None = None
+    warning_sub_operations: int | None = None
+    #: Of N-ACTION-RSP and N-EVENT-REPORT-RSP.
+    action_type_id: int | None = None
+    event_type_id: int | None = None
 
     @classmethod
     def parse(cls, received: CommandSet) -> Response:
@@ -215,6 +363,12 @@ class Response:
             offending_element=offending_element if isinstance(offending_element, tuple) else (),
             error_comment=_optional(received, Tag.ERROR_COMMENT, str, ""),
             has_data_set=_has_data_set(received),
+            remaining_sub_operations=_optional(received, Tag.REMAINING_SUB_OPERATIONS, int, None),
+            completed_sub_operations=_optional(received, Tag.COMPLETED_SUB_OPERATIONS, int, None),
+            failed_sub_operations=_optional(received, Tag.FAILED_SUB_OPERATIONS, int, None),
+            warning_sub_operations=_optional(received, Tag.WARNING_SUB_OPERATIONS, int, None),
+            action_type_id=_optional(received, Tag.ACTION_TYPE_ID, int, None),
+            event_type_id=_optional(received, Tag.EVENT_TYPE_ID, int, None),
         )
 
     def encode(self) -> bytes:
@@ -228,16 +382,37 @@ class Response:
                 Tag.AFFECTED_SOP_INSTANCE_UID: self.affected_sop_instance_uid,
                 Tag.OFFENDING_ELEMENT: self.offending_element or None,
                 Tag.ERROR_COMMENT: error_comment(self.error_comment) or None,
+                Tag.REMAINING_SUB_OPERATIONS: self.remaining_sub_operations,
+                Tag.COMPLETED_SUB_OPERATIONS: self.completed_sub_operations,
+                Tag.FAILED_SUB_OPERATIONS: self.failed_sub_operations,
+                Tag.WARNING_SUB_OPERATIONS: self.warning_sub_operations,
+                Tag.ACTION_TYPE_ID: self.action_type_id,
+                Tag.EVENT_TYPE_ID: self.event_type_id,
             },
         )
 
 
 #: The requests that are answered by a :class:`Response`.
-Request: TypeAlias = EchoRequest | StoreRequest | OtherRequest
+Request: TypeAlias = (
+    EchoRequest
+    | StoreRequest
+    | FindRequest
+    | GetRequest
+    | MoveRequest
+    | ActionRequest
+    | EventReportRequest
+    | OtherRequest
+)
 Message: TypeAlias = Request | CancelRequest | Response
 
 _PARSERS: Mapping[int, Callable[[CommandSet], Message]] = MappingProxyType(
-    {kind.command_field: kind.parse for kind in (EchoRequest, StoreRequest, CancelRequest)}
+    {
+        kind.command_field: kind.parse
+        for kind in (
+            *(EchoRequest, StoreRequest, FindRequest, GetRequest, MoveRequest),
+            *(ActionRequest, EventReportRequest, CancelRequest),
+        )
+    }
 )
 
 

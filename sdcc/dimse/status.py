@@ -6,13 +6,19 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """(0000,0900): PS3.7 Annex C, and for C-STORE PS3.4 B.2.3.
+    """(0000,0900): PS3.7 Annex C, for C-STORE PS3.4 B.2.3, for Query/Retrieve PS3.4 C.4.
 
     Peers may answer with others: a status that was received stays an `int`.
     """
 
     #: PS3.7 C.1.1: performed.
     SUCCESS = 0x0000
+    #: PS3.7 C.5: the N-EVENT-REPORT or N-ACTION is of a type that there is not.
+    NO_SUCH_ACTION = 0x0123
+    #: PS3.7 C.5: an Attribute of the N-ACTION's Data Set is absent.
+    MISSING_ATTRIBUTE = 0x0120
+    #: PS3.7 C.5: the N-ACTION's SOP Instance is not the one that the service knows.
+    NO_SUCH_SOP_INSTANCE = 0x0112
     #: PS3.7 C.5: a general failure; here, a fault of the program.
     PROCESSING_FAILURE = 0x0110
     #: PS3.7 C.5: the SOP Instance UID breaks the rules of UIDs.
@@ -29,3 +35,19 @@ class Status(IntEnum):
     DATA_SET_DOES_NOT_MATCH = 0xA900
     #: PS3.4 B.2.3, Cxxx: the Data Set cannot be parsed as far as it must be.
     CANNOT_UNDERSTAND = 0xC000
+    #: PS3.4 C.4.1.1.4: the index cannot answer now. C-MOVE and C-GET: matches cannot be counted.
+    UNABLE_TO_CALCULATE_MATCHES = 0xA701
+    #: PS3.4 C.4.2.1.5: no sub-operation could be performed.
+    UNABLE_TO_PERFORM_SUB_OPERATIONS = 0xA702
+    #: PS3.4 C.4.2.1.5: no such Move Destination.
+    MOVE_DESTINATION_UNKNOWN = 0xA801
+    #: PS3.4 C.4.1.1.4: the Identifier does not match the SOP Class (level, unique keys).
+    IDENTIFIER_DOES_NOT_MATCH = 0xA900
+    #: PS3.4 C.4.2.1.5: sub-operations complete, one or more failures or warnings.
+    SUB_OPERATIONS_WITH_FAILURES = 0xB000
+    #: PS3.4 C.4.1.1.4: ended by a C-CANCEL-RQ.
+    CANCEL = 0xFE00
+    #: PS3.4 C.4.1.1.4: one of several responses, all keys supported as required.
+    PENDING = 0xFF00
+    #: PS3.4 C.4.1.1.4: like PENDING; one or more optional keys were not supported.
+    PENDING_WITH_UNSUPPORTED_KEYS = 0xFF01

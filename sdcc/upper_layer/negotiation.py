@@ -32,6 +32,11 @@ class PresentationContext:
     id: int
     abstract_syntax: str
     transfer_syntax: str
+    #: The roles of the association's requestor, as they were agreed (PS3.7 D.3.3.4).
+    requestor_is_scu: bool = True
+    requestor_is_scp: bool = False
+    #: What was agreed on by SOP Class Extended Negotiation for the Abstract Syntax (PS3.7 D.3.3.5).
+    extended: bytes = b""
 
 
 def accept(request: AssociateRQ, sop_classes: Mapping[str, SOPClass], *, maximum_length: int) -> AssociateAC:
