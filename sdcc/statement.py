@@ -46,6 +46,9 @@ def conformance_statement(configuration: Configuration) -> str:
         else "from any address",
         verification_contexts=_verification_contexts(),
         storage_contexts=_storage_contexts(sop_classes),
+        query_contexts=_plain_contexts(conformance.QUERY_SERVICE),
+        retrieval_contexts=_plain_contexts(conformance.RETRIEVE_SERVICE),
+        commitment_contexts=_plain_contexts(conformance.COMMITMENT_SERVICE),
         storage_transfer_syntaxes=table(
             ("Transfer Syntax UID", "Transfer Syntax Name"), conformance.STORAGE_TRANSFER_SYNTAXES.items()
         ),
@@ -112,6 +115,18 @@ def _storage_contexts(sop_classes: Iterable[conformance.SOPClass]) -> str:
             (sop_class.uid, sop_class.name, "see 2.3.2.2.1", "SCP")
             for sop_class in sop_classes
             if sop_class.service == conformance.STORAGE_SERVICE
+        ],
+    )
+
+
+def _plain_contexts(service: str) -> str:
+    return table(
+        ("Abstract Syntax", "UID", "Transfer Syntax", "UID", "Role"),
+        [
+            (sop_class.name, sop_class.uid, name, uid, "SCP")
+            for sop_class in conformance.SERVICE_CLASSES
+            if sop_class.service == service
+            for uid, name in sop_class.transfer_syntaxes.items()
         ],
     )
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from string import Template
 
-TEMPLATE = Template(r"""===================================
+from sdcc import statement_retrieval_text
+
+TEMPLATE = Template(
+    r"""===================================
 DICOM Conformance Statement of SDCC
 ===================================
 
@@ -34,9 +37,9 @@ only then is the transfer answered with Success.
 ---------------------------
 
 - Verification, as SCP.
-- Storage, as SCP.
-
-Query/Retrieve and Storage Commitment are not provided by this version.
+- Storage, as SCP; as SCU for the sub-operations of C-MOVE and C-GET.
+- Query/Retrieve (C-FIND, C-MOVE and C-GET), as SCP.
+- Storage Commitment Push Model, as SCP.
 
 1.3 Sequencing Control of Real-World Activities
 -----------------------------------------------
@@ -47,7 +50,8 @@ None. Every activity may happen at any time, in any order.
 ===================
 
 Each local AE provides Standard Conformance to the following SOP Classes. Their Transfer Syntaxes
-are those of 2.3.1.2 and 2.3.2.2.1.
+are those of 2.3.1.2 and 2.3.2.2.1, and for Query/Retrieve and Storage Commitment Implicit and Explicit VR
+Little Endian.
 
 $sop_classes
 
@@ -81,19 +85,26 @@ $implementation
 2.2 Association Initiation Policies
 -----------------------------------
 
-The server opens no associations.
+The server opens associations to the remote AEs of 5.1 that have a port, and to no others. They are not
+counted against the limits of 2.1.2.
 
 2.2.1 Real-World Activities
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~
 
-The administrator may verify a connection with ``sdccctl echo``. That opens an association with one
-Presentation Context, Verification with Implicit VR Little Endian as SCU. Its calling AE title is
-$first_local.
+- A C-MOVE request: to its Move Destination, with a Presentation Context as SCU for each SOP Class and
+  Transfer Syntax of the objects to be sent, and one for each SOP Class with Explicit and Implicit VR
+  Little Endian. The calling AE title is the AE title that the C-MOVE request called.
+- A Storage Commitment result that the association of its request is no longer there for: to the AE that
+  asked, with one Presentation Context, Storage Commitment Push Model as SCP. The calling AE title is
+  the one that was asked.
+- The administrator may verify a connection with ``sdccctl echo``, which proposes Verification with Implicit
+  VR Little Endian as SCU, and send files with ``sdccctl send``, which proposes their SOP Classes and
+  Transfer Syntaxes. The calling AE title is $first_local.
 
 2.3 Association Acceptance Policies
 -----------------------------------
 
-Associations are accepted for Verification and for Image Reception.
+Associations are accepted for Verification, Image Reception, Query, Retrieval and Storage Commitment.
 
 A calling AE title that is none of the remote AEs of 5.1 is
 $unknown_callers.
@@ -127,8 +138,12 @@ Result  Meaning                          When
 4       transfer-syntaxes-not-supported  No Transfer Syntax of the context suits the SOP Class.
 ======  ===============================  =======================================================
 
-SCP/SCU Role Selection is answered with SDCC as SCP alone. SOP Class Extended Negotiation and User
-Identity are not answered.
+SCP/SCU Role Selection is answered with SDCC as SCP, and as SCU too for the storage classes where the
+requestor proposes to be their SCP and may retrieve. SOP Class Extended Negotiation is answered for
+Query/Retrieve, as 2.3.3.2 says; User Identity is not.
+
+A calling AE that is no remote AE of 5.1 may use all services where it calls from SDCC's own host, and
+Verification and Storage where it is let in from elsewhere.
 
 2.3.1 Real-World Activity: Verification
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
@@ -214,7 +229,7 @@ C000    Cannot Understand                  The Data Set cannot be parsed as far 
 With a failure, Error Comment (0000,0902) says why in at most 64 characters, and the association
 remains open.
 
-2.3.3 Other Answers and Time Limits
+""" + statement_retrieval_text.TEXT + r"""2.3.6 Other Answers and Time Limits
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
 
 A request of a DIMSE service that SDCC does not provide is answered 0211, Unrecognized Operation.
@@ -270,9 +285,9 @@ $remotes
   services that they may use.
 - Whether unknown remote AEs are accepted, and whether the address of a known one is checked.
 - The announced maximum length of P-DATA-TF, the limit of associations in all, and the times of
-  2.3.3.
-- The free-space floor, the longest object, additional Storage SOP Classes, and the time that a
-  registration may take.
+  2.3.6.
+- The free-space floor, the longest object, additional Storage SOP Classes, the time that a
+  registration may take, and the limit of answers to a query.
 
 6. Support of Extended Character Sets
 =====================================
@@ -311,8 +326,7 @@ Section          Says                               Reading
 2.3.2.2.1        Nothing of several Transfer        The first that SDCC supports, in the requestor's
                  Syntaxes in one context            order.
 2.3, 2.1.2, 5.1  Retrieval, sub-operations,         Query/Retrieve (C-FIND, C-MOVE and C-GET) as SCP.
-                 address mapping                    Not provided by this version: its contexts get
-                                                    result 3.
+                 address mapping                    Sub-operations go to the remote AEs of 5.1.
 2.3.2.2.2        No data element is rounded or      The Data Set is kept byte for byte as it was
                  omitted                            received.
 2.3.2.2.2        An object of the same UID is       The newest object of a SOP Instance UID is the
@@ -328,4 +342,5 @@ Section          Says                               Reading
 6                Thirty character sets              All are decoded to Unicode in the index, with the
                                                     escape sequences and resets of PS3.5 6.1.2.5.3.
 ===============  =================================  =================================================
-""")
+"""
+)
