@@ -48,7 +48,7 @@ def _over(receiver, count, messages, size):
     warm_up = template("warm-up").messages(count, study=next(studies))
     for association, message in zip(associations, warm_up, strict=True):
         assert send([association], [message]).statuses == [0]
-    found = _costs(receiver, lambda: send(associations, messages), size)
+    found = costs(receiver, lambda: send(associations, messages), size)
     for association in associations:
         association.close()
     return found | {"warmed_up_with": count}
@@ -59,7 +59,7 @@ def opening(receiver, work, associations, count):
     (message,) = echoes(1)
     cycles = (receiver.address, receiver.title, message, CONTEXTS[0])
     open_and_release(*cycles, _CYCLES_BEFORE)
-    return _costs(receiver, lambda: open_and_release(*cycles, count), 0)
+    return costs(receiver, lambda: open_and_release(*cycles, count), 0)
 
 
 def storing_files(receiver, work, associations, count):
@@ -68,10 +68,14 @@ def storing_files(receiver, work, associations, count):
     shape = template(work.shape)
     directory = files_to_send(shape, count)
     size = count * shape.data_bytes
-    return _costs(receiver, lambda: send_with(work.program, receiver, directory, count), size)
+    return costs(receiver, lambda: send_with(work.program, receiver, directory, count), size)
 
 
-def _costs(receiver, act, size):
+def costs(receiver, act, size):
+    """What an act took, which gives what became of it.
+
+    :param size: bytes of the Data Sets in it.
+    """
     os.sync()
     gc.collect()
     gc.disable()
@@ -132,7 +136,7 @@ def measure(make_receiver, letter, associations, count):
     with tempfile.TemporaryDirectory(prefix="sdcc-benchmark-") as directory:
         receiver = make_receiver(Path(directory), associations)
         try:
-            found = work.act(receiver, work, associations, count)
+            found = receiver.take(work, associations, count)
             receiver.stop()
             warm_up = found.pop("warmed_up_with", 0)
             if work.shape:
