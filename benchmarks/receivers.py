@@ -54,6 +54,8 @@ class Receiver:
     registered: int | None = None
     #: That may be open at once.
     most_associations = 100
+    #: With which it is measured.
+    fewest_associations = 1
 
     def __init__(self, directory, associations):
         self.directory = directory
@@ -109,6 +111,10 @@ class Receiver:
     def roots(self):
         """Of the trees of processes whose work it is."""
         return (self.process.pid,)
+
+    def take(self, work, associations, count):
+        """What the work took; who is sent nothing does it in another way."""
+        return work.act(self, work, associations, count)
 
     def stop(self):
         if self.process.poll() is None:

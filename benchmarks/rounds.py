@@ -39,7 +39,7 @@ def run(receivers, cells, rounds):
 def _attempt(receiver, cell, which):
     """A cell's result, if the receiver can have it; one that fails does not end the others' rounds."""
     letter, associations, count = cell
-    if associations > receiver.most_associations:
+    if not receiver.fewest_associations <= associations <= receiver.most_associations:
         return
     which = {**which, "work": letter, "associations": associations}
     print("round {round}: ({work}) over {associations}: {receiver}".format_map(which), file=sys.stderr)
