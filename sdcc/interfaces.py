@@ -409,7 +409,10 @@ class IOperation(Interface):
         """Take the next bytes of the request's Data Set. Never raises."""
 
     async def complete() -> Outcome:
-        """The request is whole: perform it. Never raises but for a fault of the program."""
+        """The request is whole: perform it.
+
+        Never raises but for a fault of the program, and the :class:`AssociationLost` of its own conversation.
+        """
 
     async def abandon() -> None:
         """The association is gone before the request was whole."""
@@ -426,8 +429,8 @@ class IRequests(Interface):
     """An established association as this side may make requests over it, one at a time."""
 
     contexts = Attribute(
-        "Mapping[int, PresentationContext]: by ID, the accepted contexts on which this side is SCU, and those of "
-        "Storage Commitment on which it is SCP, which has events to report"
+        "Mapping[int, PresentationContext]: by ID, the accepted contexts on which this side is SCU, and "
+        "those of Storage Commitment on which it is SCP, which has events to report"
     )
 
     async def request(context_id: int, message: Any, data_set: AsyncIterator[bytes] | None = None) -> Any:
@@ -472,7 +475,8 @@ class IConversation(Interface):
     have one response and nothing to say before it."""
 
     context = Attribute(
-        "PresentationContext: that the request came on, with what was negotiated for it; None: C-STORE or C-ECHO"
+        "PresentationContext: that the request came on, with what was negotiated for it; "
+        "None: the request is a C-STORE or C-ECHO"
     )
     is_cancelled = Attribute("bool: whether the peer has sent a C-CANCEL-RQ for it, or is gone")
 

@@ -68,10 +68,7 @@ class Requests:
     async def request(
         self, context_id: int, message: Request, data_set: AsyncIterator[bytes] | None = None
     ) -> Response:
-        """See :class:`~sdcc.interfaces.IRequests`; cancelled while there is no answer, it aborts the association.
-
-        :param message: its Message ID, and whether it has a Data Set, are set here.
-        """
+        """See :class:`~sdcc.interfaces.IRequests`. Cancelled before the answer, it aborts the association."""
         await self._turn.acquire()
         try:
             self._check()

@@ -27,8 +27,8 @@ class Sender:
     :param send: sends P-DATA-TF PDUs; nothing happens where the association is gone.
     :param abort: ends the association, for a reason that is for the log.
     :param maximum_length: of P-DATA-TF, as the peer announced; 0: no limit.
-    :param progressed: called whenever it becomes the peer's part to get on: a message is whole, or the transport
-        takes no more; and when the peer has taken what it was sent.
+    :param progressed: called when it becomes the peer's part to get on, because a message is whole or the
+        transport takes no more; and when the peer has taken what it was sent.
     """
 
     def __init__(
