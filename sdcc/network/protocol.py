@@ -237,7 +237,7 @@ class AcceptorProtocol(Connection):
             new_session=lambda conversation: Session(
                 conversation=conversation,
                 provenance=provenance,
-                services=accepted.services,
+                services=accepted.permission.services,
                 on_written=account.remove,
             ),
             account=account,

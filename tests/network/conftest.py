@@ -206,6 +206,7 @@ class World:
         sop_classes = self.configuration.sop_classes
         self.acceptor = Acceptor(
             self.configuration,
+            sop_classes,
             self.limits,
             Circumstances(is_stopping=lambda: self.is_stopping, storage_refusal=lambda: self.storage_refusal),
             self.resolve,

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from sdcc.interfaces import (
+    IConversation,
     IIndex,
     Instance,
     IObjectStore,
@@ -163,6 +164,18 @@ class Index:
         raise AssertionError("not a service's business")
 
 
+@implementer(IConversation)
+class Unspoken:
+    """What is said of an operation that says nothing before its response."""
+
+    context = None
+    is_cancelled = False
+    requests = None
+
+    async def respond(self, outcome):
+        raise AssertionError("it has one response")
+
+
 @pytest.fixture
 def objects():
     return Objects()
@@ -182,6 +195,7 @@ def written():
 @pytest.fixture
 def session(written):
     return Session(
+        conversation=Unspoken(),
         provenance=PROVENANCE, services=frozenset({"verification", "storage"}), on_written=written.append
     )
 
