@@ -104,6 +104,9 @@ class Objects:
     def absolute(self, path):
         return "/" + path
 
+    def read(self, path, data_set_size):
+        raise AssertionError("not the business of what stores")
+
 
 @implementer(IIndex)
 class Index:
@@ -144,6 +147,12 @@ class Index:
 
     async def paths(self, sop_instance_uids):
         raise AssertionError("not a service's business")
+
+    def find(self, query):
+        raise AssertionError("not the business of what stores")
+
+    async def holdings(self, query):
+        raise AssertionError("not the business of what stores")
 
     async def disown(self, sop_instance_uid, path):
         if self.disown_fault is not None:
@@ -196,7 +205,9 @@ def written():
 def session(written):
     return Session(
         conversation=Unspoken(),
-        provenance=PROVENANCE, services=frozenset({"verification", "storage"}), on_written=written.append
+        provenance=PROVENANCE,
+        services=frozenset({"verification", "storage"}),
+        on_written=written.append,
     )
 
 
