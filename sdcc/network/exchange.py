@@ -252,8 +252,12 @@ class Exchange:
 
     @property
     def _may_begin(self) -> bool:
-        """Whether a request that comes next may be begun."""
-        if self._is_performing or self._sender.is_paused:
+        """Whether a request that comes next may be begun.
+
+        One also while the peer does not read on in a message of ours, which its response will wait for: it may
+        first want to be rid of its own.
+        """
+        if self._is_performing or (self._sender.is_paused and not self._sender.is_inside_message):
             return False
         return not self._is_draining or self._is_inside_request
 
@@ -267,8 +271,7 @@ class Exchange:
     def _is_listening(self) -> bool:
         """Whether what comes is looked at though no request may be begun.
 
-        It may be a C-CANCEL-RQ or the answer to a request of ours; and a peer that reads nothing before its
-        own Data Set is sent must be able to send it.
+        It may be a C-CANCEL-RQ or the answer to a request of ours.
         """
         if self._is_performing:
             return self._current is not None and self._current.conversation is not None
@@ -366,19 +369,15 @@ class Exchange:
         response = self._registry.response(current.request, outcome).encode()
         try:
             self._sender.send_at_once(current.context.id, response, outcome.data_set)
-        except ValueError as error:
-            self._channel.abort(str(error))
+        except AssociationLost as lost:  # it is there, but can take no message
+            self._channel.abort(str(lost))
             return False
         return True
 
     async def _respond(self, context: PresentationContext, request: Request, outcome: Outcome) -> None:
         """Send a response that is not the last."""
         response = self._registry.response(request, outcome).encode()
-        try:
-            await self._sender.send(context.id, response, outcome.data_set)
-        except ValueError as error:
-            self._channel.abort(str(error))
-            raise AssociationLost(str(error)) from None
+        await self._sender.send(context.id, response, outcome.data_set)
 
     def _program_fault(self, failure: Failure) -> None:
         self._log.failure("an operation failed", failure)

@@ -342,7 +342,7 @@ class AcceptorProtocol(Connection):
 
     def _aborted(self, how: str) -> None:
         log.warn("{name} aborted {how}", name=self._name, how=how)
-        self._end("the association was aborted")
+        self._end(f"the association was aborted {how}")
 
     def _end(self, cause: str) -> None:
         """The association exists no more; its connection may, until the peer closes it."""

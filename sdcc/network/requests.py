@@ -75,7 +75,10 @@ class Requests:
             asked = replace(message, message_id=self._next_id(), has_data_set=data_set is not None)
             answer: Deferred[Response] = Deferred()
             self._asked, self._answer = asked, answer
-            await self._send(context_id, asked, data_set)
+            if data_set is None:
+                await self._sender.send(context_id, asked.encode())
+            else:
+                await self._sender.stream(context_id, asked.encode(), data_set)
             self._check()
             self.is_awaiting = not answer.called
             return await answer
@@ -85,16 +88,6 @@ class Requests:
             self._asked = self._answer = None
             self.is_awaiting = False
             self._turn.release()
-
-    async def _send(self, context_id: int, message: Request, data_set: AsyncIterator[bytes] | None) -> None:
-        command_set = message.encode()
-        try:
-            if data_set is None:
-                await self._sender.send(context_id, command_set)
-            else:
-                await self._sender.stream(context_id, command_set, data_set)
-        except ValueError as error:
-            raise AssociationLost(f"the peer announced that it can take no message: {error}") from None
 
     def take(self, response: Response) -> bool:
         """Take a response that came; gives whether it is one to what was asked."""

@@ -49,7 +49,12 @@ class Sender:
         self._left = TURN
         self._next_turn: IDelayedCall | None = None
         self._waiting: list[Deferred[None]] = []
+        #: Why nothing can be sent; empty: it can.
         self._lost = ""
+        try:
+            self._fragment_room = fragment_room(maximum_length)
+        except ValueError as error:
+            self._lost = f"the peer announced that it can take no message: {error}"
         #: Whether the transport takes no more for now.
         self.is_paused = False
 
@@ -81,10 +86,12 @@ class Sender:
     # --- sending ---
 
     def send_at_once(self, context_id: int, command_set: bytes, data_set: bytes | None = None) -> None:
-        """Send a message whatever the transport takes. It must not be :attr:`is_inside_message`.
+        """Send a message whatever the transport takes. No other must be under way.
 
-        :raises ValueError: the peer can take no message.
+        :raises AssociationLost: nobody is there, or the peer can take no message.
         """
+        if self._lost:
+            raise AssociationLost(self._lost)
         chunks = None if data_set is None else (data_set,)
         pdus = b"".join(fragments(context_id, command_set, chunks, maximum_length=self._maximum_length))
         self._left -= len(pdus) + MESSAGE_SHARE
@@ -94,7 +101,6 @@ class Sender:
         """Send a message, and come back when the transport takes more and others have had their turn.
 
         :raises AssociationLost: the message is not sent, or nothing can be any more.
-        :raises ValueError: the peer can take no message.
         """
         await self._message.acquire()
         try:
@@ -109,17 +115,15 @@ class Sender:
         """Send a message of whose Data Set no more is asked for than the transport takes.
 
         :raises AssociationLost: the message is not sent, or not whole.
-        :raises ValueError: the peer can take no message.
         :raises Exception: what `data_set` raised; the association is aborted then, because a message that
             was begun cannot be taken back, unless nothing of it had been sent.
         """
-        room = fragment_room(self._maximum_length)
         await self._message.acquire()
         has_begun = False
         try:
             await self.room()
             command = b"".join(fragments(context_id, command_set, maximum_length=self._maximum_length))
-            cutter = Cutter(context_id, is_command=False, room=room)
+            cutter = Cutter(context_id, is_command=False, room=self._fragment_room)
             async for chunk in data_set:
                 if not has_begun:  # only now: it may be that there is nothing to be read
                     await self._portions((command,))

@@ -434,9 +434,9 @@ def test_the_provider_is_given_what_was_negotiated(session):
 
 
 def test_a_service_without_a_provider_is_found_at_the_start():
-    with pytest.raises(ValueError, match="no provider for storage$"):
+    with pytest.raises(ValueError, match=r"no provider for storage$"):
         Registry(conformance.sop_classes(), [VerificationProvider(), *OTHERS])
-    with pytest.raises(ValueError, match="no provider for commitment, query, retrieve, storage$"):
+    with pytest.raises(ValueError, match=r"no provider for commitment, query, retrieve, storage$"):
         Registry(conformance.sop_classes(), [VerificationProvider()])
 
 
