@@ -127,7 +127,10 @@ def fragments(
     :raises ValueError: no fragment fits such a length.
     """
     room = fragment_room(maximum_length)
-    yield from _cut(Cutter(context_id, is_command=True, room=room), (command_set,))
+    if len(command_set) <= room:  # as nearly every one is
+        yield _pdu(context_id, True, True, command_set)
+    else:
+        yield from _cut(Cutter(context_id, is_command=True, room=room), (command_set,))
     if data_set is not None:
         yield from _cut(Cutter(context_id, is_command=False, room=room), data_set)
 
@@ -163,10 +166,10 @@ class Cutter:
         start = room - len(rest)
         if len(chunk) > start:
             view = memoryview(chunk)
-            yield self._pdu(rest + view[:start])
+            yield self._full(rest + view[:start])
             rest.clear()
             while len(chunk) - start > room:
-                yield self._pdu(view[start : start + room])
+                yield self._full(view[start : start + room])
                 start += room
             rest += view[start:]
         else:
@@ -174,13 +177,15 @@ class Cutter:
 
     def end(self) -> bytes:
         """The last PDU."""
-        return self._pdu(self._rest, is_last=True)
+        return _pdu(self._context_id, self._is_command, True, self._rest)
 
-    def _pdu(self, data: bytearray | memoryview, *, is_last: bool = False) -> bytes:
-        header = PDataTF.header(
-            context_id=self._context_id, is_command=self._is_command, is_last=is_last, length=len(data)
-        )
-        return b"".join((header, data))
+    def _full(self, data: bytearray | memoryview) -> bytes:
+        return _pdu(self._context_id, self._is_command, False, data)
+
+
+def _pdu(context_id: int, is_command: bool, is_last: bool, data: bytes | bytearray | memoryview) -> bytes:
+    header = PDataTF.header(context_id=context_id, is_command=is_command, is_last=is_last, length=len(data))
+    return b"".join((header, data))
 
 
 def _cut(cutter: Cutter, chunks: Iterable[bytes]) -> Iterator[bytes]:

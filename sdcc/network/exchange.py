@@ -244,7 +244,7 @@ class Exchange:
             if left <= 0:
                 self._next_turn = self._clock.callLater(0, self._begin_turn)
                 return
-            left -= self._act(inbox.take_put_off() if is_due else inbox.take(may_begin=may_begin))
+            left -= self._act(inbox.take_put_off() if is_due else inbox.take(may_begin))
 
     def _begin_turn(self) -> None:
         self._next_turn = None
@@ -254,8 +254,8 @@ class Exchange:
     def _may_begin(self) -> bool:
         """Whether a request that comes next may be begun.
 
-        One also while the peer does not read on in a message of ours, which its response will wait for: it may
-        first want to be rid of its own.
+        One also while the peer does not read on in a message of ours, which its response will wait for: it
+        may first want to be rid of its own.
         """
         if self._is_performing or (self._sender.is_paused and not self._sender.is_inside_message):
             return False

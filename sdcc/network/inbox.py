@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container
 
-from sdcc.dimse.fragments import CommandReceived, DataSetPiece, MessageAssembler, Received
+from sdcc.dimse.fragments import DataSetPiece, MessageAssembler, Received
 from sdcc.dimse.messages import CancelRequest, Response
 from sdcc.upper_layer.framing import Fragment
 
@@ -63,7 +63,7 @@ class Inbox:
         self.size -= _cost(received)
         return received
 
-    def take(self, *, may_begin: bool) -> Received | None:
+    def take(self, may_begin: bool) -> Received | None:
         """Look at a fragment; give what became known by it and need not wait.
 
         :param may_begin: whether a request need not.
@@ -72,15 +72,17 @@ class Inbox:
         fragment = self.fragments.popleft()
         self.size -= len(fragment.data) + FRAGMENT_COST
         received = self._assembler.add(*fragment)
-        if isinstance(received, CommandReceived):
-            self._is_passing_by = isinstance(received.message, Response)
-            if self._is_passing_by or isinstance(received.message, CancelRequest):
-                return received
-            waits = self.put_off or not may_begin
-        elif received is None or self._is_passing_by:
+        if isinstance(received, DataSetPiece):
+            if self._is_passing_by:
+                return None
+            waits = bool(self.put_off)
+        elif received is None:
             return None
         else:
-            waits = self.put_off
+            message = received.message
+            self._is_passing_by = isinstance(message, Response)
+            is_request = not isinstance(message, Response | CancelRequest)
+            waits = is_request and (not may_begin or bool(self.put_off))
         if waits:
             self.put_off.append(received)
             self.size += _cost(received)
