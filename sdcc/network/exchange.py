@@ -308,7 +308,7 @@ class Exchange:
     def _cancel(self, cancel: CancelRequest) -> None:
         """PS3.7 9.3.2.3: ignored but for the operation that is being performed."""
         current = self._current
-        if current is None or current.conversation is None or not self._is_performing:
+        if current is None or current.conversation is None:
             return
         if current.request.message_id == cancel.message_id_being_responded_to:
             current.conversation.is_cancelled = True

@@ -630,6 +630,22 @@ def test_when_the_peer_goes_an_operation_ends_and_leaves_nothing(
     assert any("C-FIND 0110" in line and "not answered" in line for line in lines)
 
 
+def test_when_the_peer_goes_an_operation_that_is_not_speaking_sees_it(
+    world: Any, build: SimpleNamespace
+) -> None:
+    world.query.script = until_told
+    peer = world.peer().ask()
+    peer.send(build.find())
+    peer.lose()
+    [talk] = world.query.operations
+    assert (talk.state, talk.conversation.is_cancelled) == ("completing", True)
+    late = ensureDeferred(talk.conversation.respond(match(1)))
+    assert late.result.check(AssociationLost)
+    late.addErrback(lambda _: None)
+    talk.done.callback(Outcome(status=0xFE00))
+    assert world.waiting.operations == 0
+
+
 def test_when_the_peer_goes_a_sub_operation_is_lost(world: Any, build: SimpleNamespace) -> None:
     async def get(talk: Any) -> Outcome:
         try:
