@@ -63,6 +63,8 @@ class SOPClass:
     service: str
     #: UID to name, of those accepted.
     transfer_syntaxes: Mapping[str, str]
+    #: Accepted of its SOP Class Extended Negotiation (PS3.7 D.3.3.5): a byte for each field, in order.
+    extended: bytes = b""
 
 
 def storage_class(uid: str, name: str, short: str) -> SOPClass:
@@ -133,24 +135,39 @@ STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 #: The one SOP Instance of Storage Commitment (PS3.4 J.3.5).
 STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 
+#: PS3.4 C.5.1.1: relational queries and combined date-time matching; no fuzzy semantic matching of person
+#: names, no timezone query adjustment, no conversion of enhanced multi-frame images.
+EXTENDED_FIND = bytes((1, 1, 0, 0, 0))
+#: PS3.4 C.5.2.1 and C.5.3.1: relational retrieval; no conversion of enhanced multi-frame images.
+EXTENDED_RETRIEVE = bytes((1, 0))
+
 #: Statement 2.3, read as Query/Retrieve (PS3.4 C.6), and what rests on it.
 SERVICE_CLASSES: tuple[SOPClass, ...] = tuple(
-    SOPClass(uid=uid, name=name, short="", service=service, transfer_syntaxes=PLAIN_TRANSFER_SYNTAXES)
-    for uid, service, name in (
-        (PATIENT_ROOT_FIND, QUERY_SERVICE, "Patient Root Query/Retrieve Information Model - FIND"),
-        (PATIENT_ROOT_MOVE, RETRIEVE_SERVICE, "Patient Root Query/Retrieve Information Model - MOVE"),
-        (PATIENT_ROOT_GET, RETRIEVE_SERVICE, "Patient Root Query/Retrieve Information Model - GET"),
-        (STUDY_ROOT_FIND, QUERY_SERVICE, "Study Root Query/Retrieve Information Model - FIND"),
-        (STUDY_ROOT_MOVE, RETRIEVE_SERVICE, "Study Root Query/Retrieve Information Model - MOVE"),
-        (STUDY_ROOT_GET, RETRIEVE_SERVICE, "Study Root Query/Retrieve Information Model - GET"),
-        (STORAGE_COMMITMENT, COMMITMENT_SERVICE, "Storage Commitment Push Model"),
+    SOPClass(
+        uid=uid,
+        name=name.replace("Retrieve -", "Retrieve Information Model -"),
+        short="",
+        service=service,
+        transfer_syntaxes=PLAIN_TRANSFER_SYNTAXES,
+        extended=extended,
+    )
+    for uid, service, extended, name in (
+        (PATIENT_ROOT_FIND, QUERY_SERVICE, EXTENDED_FIND, "Patient Root Query/Retrieve - FIND"),
+        (PATIENT_ROOT_MOVE, RETRIEVE_SERVICE, EXTENDED_RETRIEVE, "Patient Root Query/Retrieve - MOVE"),
+        (PATIENT_ROOT_GET, RETRIEVE_SERVICE, EXTENDED_RETRIEVE, "Patient Root Query/Retrieve - GET"),
+        (STUDY_ROOT_FIND, QUERY_SERVICE, EXTENDED_FIND, "Study Root Query/Retrieve - FIND"),
+        (STUDY_ROOT_MOVE, RETRIEVE_SERVICE, EXTENDED_RETRIEVE, "Study Root Query/Retrieve - MOVE"),
+        (STUDY_ROOT_GET, RETRIEVE_SERVICE, EXTENDED_RETRIEVE, "Study Root Query/Retrieve - GET"),
+        (STORAGE_COMMITMENT, COMMITMENT_SERVICE, b"", "Storage Commitment Push Model"),
     )
 )
 
 
 def sop_classes(additional: Iterable[SOPClass] = ()) -> Mapping[str, SOPClass]:
-    """Abstract Syntax UID to SOP Class: the statement's 31, then any additional ones."""
-    return MappingProxyType({c.uid: c for c in (VERIFICATION, *STORAGE_CLASSES, *additional)})
+    """Abstract Syntax UID to SOP Class: the statement's 31, the other services', then any additional ones."""
+    return MappingProxyType(
+        {c.uid: c for c in (VERIFICATION, *STORAGE_CLASSES, *SERVICE_CLASSES, *additional)}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import resource
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -32,12 +32,13 @@ from sdcc.archive.incoming import host_and_pid
 from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
 from sdcc.config import Configuration, Local
+from sdcc.conformance import SOPClass
 from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
-from sdcc.interfaces import IIndex, RunInThread
+from sdcc.interfaces import IIndex, IServiceProvider, RunInThread
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.limits import AssociationLimits, WaitingBytes
@@ -200,16 +201,21 @@ class SDCC(Service):
     def _association_server(self) -> AssociationServer:
         configuration, reactor = self._configuration, self._reactor
         limits = AssociationLimits(configuration.association.maximum_open)
-        sop_classes = configuration.sop_classes
+        providers = (VerificationProvider(), self._storage)
+        sop_classes = provided(configuration.sop_classes, providers)
         circumstances = Circumstances(
             is_stopping=lambda: self._is_stopping,
             storage_refusal=lambda: self._storage.refusal,
         )
         return AssociationServer(
             acceptor=Acceptor(
-                configuration, limits, circumstances, Resolver(self._lookup_threads.run, reactor)
+                configuration,
+                sop_classes,
+                limits,
+                circumstances,
+                Resolver(self._lookup_threads.run, reactor),
             ),
-            registry=Registry(sop_classes, (VerificationProvider(), self._storage)),
+            registry=Registry(sop_classes, providers),
             sop_classes=sop_classes,
             limits=limits,
             waiting=self._waiting,
@@ -332,6 +338,14 @@ class SDCC(Service):
         if self._index.leaves_doubts:
             log.warn("The index does not say what became of some objects: the next start looks through them")
             self._objects.doubt()
+
+
+def provided(
+    sop_classes: Mapping[str, SOPClass], providers: Iterable[IServiceProvider]
+) -> Mapping[str, SOPClass]:
+    """The SOP Classes that there is a provider for: only these are negotiated."""
+    services = {provider.service for provider in providers}
+    return {uid: sop_class for uid, sop_class in sop_classes.items() if sop_class.service in services}
 
 
 def address_of(port: IListeningPort) -> tuple[str, int]:

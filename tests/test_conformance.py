@@ -71,12 +71,50 @@ def test_the_transfer_syntaxes_are_named() -> None:
         assert UID(uid).name.startswith(name.partition(",")[0].partition(" (")[0])
 
 
-def test_the_table_has_31_classes_and_then_the_additional_ones() -> None:
+def test_the_table_has_the_31_classes_then_the_services_and_then_the_additional_ones() -> None:
     additional = conformance.storage_class("1.2.3", "Of ours", "OT")
     table = conformance.sop_classes([additional])
-    assert len(conformance.sop_classes()) == 31
+    published = [conformance.VERIFICATION, *conformance.STORAGE_CLASSES]
+    assert len(published) == 31
+    assert list(conformance.sop_classes().values()) == [*published, *conformance.SERVICE_CLASSES]
+    assert len(conformance.sop_classes()) == 38
     assert list(table) == [*conformance.sop_classes(), "1.2.3"]
     assert all(table[uid].uid == uid for uid in table)
+
+
+#: UID below 1.2.840.10008, service, and what is accepted of extended negotiation: PS3.4 C.5 and C.6, J.3.
+SERVICE_CLASSES = [
+    ("5.1.4.1.2.1.1", "query", [1, 1, 0, 0, 0]),
+    ("5.1.4.1.2.1.2", "retrieve", [1, 0]),
+    ("5.1.4.1.2.1.3", "retrieve", [1, 0]),
+    ("5.1.4.1.2.2.1", "query", [1, 1, 0, 0, 0]),
+    ("5.1.4.1.2.2.2", "retrieve", [1, 0]),
+    ("5.1.4.1.2.2.3", "retrieve", [1, 0]),
+    ("1.20.1", "commitment", []),
+]
+
+
+def test_the_classes_of_the_other_services_are_the_standards() -> None:
+    assert [
+        (found.uid.removeprefix("1.2.840.10008."), found.service, list(found.extended))
+        for found in conformance.SERVICE_CLASSES
+    ] == SERVICE_CLASSES
+    assert {service for _, service, _ in SERVICE_CLASSES} | {"verification", "storage"} == set(
+        conformance.SERVICES
+    )
+
+
+@pytest.mark.parametrize("sop_class", conformance.SERVICE_CLASSES, ids=lambda c: c.uid)
+def test_each_has_the_standards_name_and_the_two_plain_transfer_syntaxes(
+    sop_class: conformance.SOPClass,
+) -> None:
+    assert UID(sop_class.uid).name.removesuffix(" SOP Class").replace("\u2013", "-") == sop_class.name
+    assert list(sop_class.transfer_syntaxes) == ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]
+
+
+def test_nothing_of_the_published_statement_is_negotiated_further() -> None:
+    for sop_class in (conformance.VERIFICATION, *conformance.STORAGE_CLASSES):
+        assert sop_class.extended == b""
 
 
 def test_the_identifiers_are_the_statements() -> None:

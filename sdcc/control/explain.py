@@ -60,9 +60,8 @@ def run(options: argparse.Namespace, configuration: Configuration) -> int:
         application_context_name=conformance.DICOM_APPLICATION_CONTEXT,
         presentation_contexts=tuple(proposed(configuration, options.abstract, options.transfer_syntax)),
     )
-    acceptor = Acceptor(
-        configuration, AssociationLimits(configuration.association.maximum_open), AT_REST, resolve=_resolve
-    )
+    limits = AssociationLimits(configuration.association.maximum_open)
+    acceptor = Acceptor(configuration, configuration.sop_classes, limits, AT_REST, resolve=_resolve)
     judgement = result(acceptor.judge(request, options.address, locals_))
     if isinstance(judgement, Refused):
         print(printable(f"refused {judgement.codes}: {judgement.rule}"))
@@ -106,8 +105,10 @@ def context_answer(abstract: str, accepted: Accepted, configuration: Configurati
         print(_refused(answered.result, f"{sop_class.name} takes {takes}"))
         return 1
     print(f"accepted: {sop_class.name} with {sop_class.transfer_syntaxes[answered.transfer_syntax]}")
-    if sop_class.service not in accepted.services:
-        print(f"but each request is answered 0124: the [[remote]]'s services lack {sop_class.service!r}")
+    permission = accepted.permission
+    if sop_class.service not in permission.services:
+        lack = f"{permission.rule} lack {sop_class.service!r}"
+        print(printable(f"but each request is answered 0124: {lack}"))
     return 0
 
 

@@ -32,6 +32,8 @@ D = TypeVar("D")
 _OF_REQUESTED_INSTANCES = frozenset(
     {CommandField.N_GET_RQ, CommandField.N_SET_RQ, CommandField.N_ACTION_RQ, CommandField.N_DELETE_RQ}
 )
+#: Those that are sent by the thousand, and have neither counters nor types.
+_PLAIN_RESPONSES = frozenset({CommandField.C_STORE_RSP, CommandField.C_FIND_RSP, CommandField.C_ECHO_RSP})
 #: Characters of an LO (PS3.5 6.2).
 MAXIMUM_COMMENT_LENGTH = 64
 
@@ -372,24 +374,24 @@ class Response:
         )
 
     def encode(self) -> bytes:
-        return _encode(
-            self.command_field,
-            self.has_data_set,
-            {
-                Tag.MESSAGE_ID_BEING_RESPONDED_TO: self.message_id_being_responded_to,
-                Tag.STATUS: self.status,
-                Tag.AFFECTED_SOP_CLASS_UID: self.affected_sop_class_uid,
-                Tag.AFFECTED_SOP_INSTANCE_UID: self.affected_sop_instance_uid,
-                Tag.OFFENDING_ELEMENT: self.offending_element or None,
-                Tag.ERROR_COMMENT: error_comment(self.error_comment) or None,
+        elements: dict[Tag, Value | None] = {
+            Tag.MESSAGE_ID_BEING_RESPONDED_TO: self.message_id_being_responded_to,
+            Tag.STATUS: self.status,
+            Tag.AFFECTED_SOP_CLASS_UID: self.affected_sop_class_uid,
+            Tag.AFFECTED_SOP_INSTANCE_UID: self.affected_sop_instance_uid,
+            Tag.OFFENDING_ELEMENT: self.offending_element or None,
+            Tag.ERROR_COMMENT: error_comment(self.error_comment) or None,
+        }
+        if self.command_field not in _PLAIN_RESPONSES:
+            elements |= {
                 Tag.REMAINING_SUB_OPERATIONS: self.remaining_sub_operations,
                 Tag.COMPLETED_SUB_OPERATIONS: self.completed_sub_operations,
                 Tag.FAILED_SUB_OPERATIONS: self.failed_sub_operations,
                 Tag.WARNING_SUB_OPERATIONS: self.warning_sub_operations,
                 Tag.ACTION_TYPE_ID: self.action_type_id,
                 Tag.EVENT_TYPE_ID: self.event_type_id,
-            },
-        )
+            }
+        return _encode(self.command_field, self.has_data_set, elements)
 
 
 #: The requests that are answered by a :class:`Response`.

@@ -23,7 +23,9 @@ class Status(IntEnum):
     PROCESSING_FAILURE = 0x0110
     #: PS3.7 C.5: the SOP Instance UID breaks the rules of UIDs.
     INVALID_SOP_INSTANCE = 0x0117
-    #: PS3.7 C.5: the SOP Class is not one of this Presentation Context.
+    #: PS3.7 C.5: of N-ACTION and its likes: the SOP Class is not one of this Presentation Context.
+    NO_SUCH_SOP_CLASS = 0x0118
+    #: PS3.7 C.5: of C-STORE and its likes: the SOP Class is not one of this Presentation Context.
     SOP_CLASS_NOT_SUPPORTED = 0x0122
     #: PS3.7 C.5: the calling AE may not do this.
     NOT_AUTHORIZED = 0x0124

@@ -27,14 +27,22 @@ from sdcc.upper_layer.machine import PROTOCOL_VERSION_NOT_SUPPORTED
 from sdcc.upper_layer.pdu import AssociateAC, AssociateRJ, AssociateRQ
 
 
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the calling AE may use."""
+
+    services: frozenset[str]
+    #: Whose services these are, and why.
+    rule: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """The association may be: what is answered and what it was granted."""
 
     answer: AssociateAC
     contexts: Mapping[int, negotiation.PresentationContext]
-    #: What the calling AE may use.
-    services: frozenset[str]
+    permission: Permission
     slot: Slot
 
 
@@ -78,6 +86,9 @@ class Case:
 
 
 Rule: TypeAlias = Callable[[Case], Refused | None]
+
+#: What an unknown caller may use that `[access] unknown_callers = "accept"` lets in from elsewhere.
+STRANGERS_SERVICES = frozenset({conformance.VERIFICATION_SERVICE, conformance.STORAGE_SERVICE})
 
 
 def refused_by_user(reason: RejectReasonUser, rule: str) -> Refused:
@@ -170,6 +181,19 @@ def proposes_only_storage(case: Case) -> bool:
     return proposed == {conformance.STORAGE_SERVICE}
 
 
+def permission(case: Case) -> Permission:
+    """Who is unknown and calls from elsewhere may send, but is shown nothing that others have sent."""
+    if case.remote is not None:
+        return Permission(case.remote.services, "the [[remote]]'s services")
+    if case.address.is_loopback:
+        return Permission(frozenset(conformance.SERVICES), "the services of a caller on this host")
+    return Permission(
+        STRANGERS_SERVICES,
+        f"no [[remote]] {case.request.calling_ae!r}, and the services of an unknown caller from elsewhere, "
+        f"{' and '.join(sorted(STRANGERS_SERVICES))},",
+    )
+
+
 #: The design's table "Who may talk", in its order.
 RULES: tuple[Rule, ...] = (
     protocol_version,
@@ -184,18 +208,20 @@ RULES: tuple[Rule, ...] = (
 class Acceptor:
     """Judges the requests that come to one process.
 
+    :param sop_classes: by UID, those that are provided.
     :param resolve: gives the addresses of a [[remote]]'s host name.
     """
 
     def __init__(
         self,
         configuration: Configuration,
+        sop_classes: Mapping[str, conformance.SOPClass],
         limits: AssociationLimits,
         circumstances: Circumstances,
         resolve: Resolve,
     ) -> None:
         self._access = configuration.access
-        self._sop_classes = configuration.sop_classes
+        self._sop_classes = sop_classes
         self._maximum_length = configuration.association.maximum_pdu_length
         self._limits = limits
         self._circumstances = circumstances
@@ -224,11 +250,14 @@ class Acceptor:
         for rule in RULES:
             if (refused := rule(case)) is not None:
                 return refused
-        answer = negotiation.accept(request, self._sop_classes, maximum_length=self._maximum_length)
+        permitted = permission(case)
+        answer = negotiation.accept(
+            request, self._sop_classes, maximum_length=self._maximum_length, services=permitted.services
+        )
         return Accepted(
             answer=answer,
             contexts=negotiation.accepted_contexts(request, answer),
-            services=remote.services if remote else frozenset(conformance.SERVICES),
+            permission=permitted,
             slot=self._limits.take(request.called_ae, request.calling_ae),
         )
 

@@ -56,6 +56,8 @@ log = Logger(namespace="sdcc.association")
 #: What is read at once of an association's transport, in bytes: each turn of the reactor costs about as
 #: much as 64 KiB do.
 READ_SIZE = 256 * 1024
+#: The statuses of operations that ended as their peers wanted them to.
+ORDINARY = frozenset({Status.SUCCESS, Status.CANCEL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ class AcceptorProtocol(Connection):
         self._flow.close()
         self._hold(0)
         super().connectionLost(reason)
-        self._end()
+        self._end("the connection was lost")
         if not self._is_in_log and self._has_sent:
             self._log_stranger("{name} left before its A-ASSOCIATE-RQ was whole")
         ensureDeferred(self._settle()).addErrback(self._program_fault)
@@ -151,12 +153,12 @@ class AcceptorProtocol(Connection):
     # the transport's view of us, as the producer of our answers
 
     def pauseProducing(self) -> None:
-        self._flow.hold(Hold.ANSWERS)
+        if self._exchange is not None:
+            self._exchange.pause()
 
     def resumeProducing(self) -> None:
-        self._flow.let_go(Hold.ANSWERS)
         if self._exchange is not None:
-            self._exchange.serve()
+            self._exchange.resume()
 
     def stopProducing(self) -> None:
         """The connection is lost; connectionLost says so too."""
@@ -232,7 +234,12 @@ class AcceptorProtocol(Connection):
             contexts=accepted.contexts,
             maximum_length=request.maximum_length,
             registry=around.registry,
-            session=Session(provenance=provenance, services=accepted.services, on_written=account.remove),
+            new_session=lambda conversation: Session(
+                conversation=conversation,
+                provenance=provenance,
+                services=accepted.permission.services,
+                on_written=account.remove,
+            ),
             account=account,
             flow=self._flow,
             clock=around.clock,
@@ -240,7 +247,7 @@ class AcceptorProtocol(Connection):
         self._progress = ProgressWatch(
             around.clock,
             around.settings.idle_timeout,
-            is_our_turn=lambda: exchange.is_performing or self._flow.is_held(Hold.WAITING_BYTES),
+            is_our_turn=lambda: exchange.is_our_turn or self._flow.is_held(Hold.WAITING_BYTES),
             expired=self._idle,
         )
         log.info(
@@ -252,8 +259,7 @@ class AcceptorProtocol(Connection):
 
     def _read_on(self) -> None:
         self._flow.let_go(Hold.WAITING_BYTES)
-        if self._progress is not None:
-            self._progress.progressed()  # until now it could make none
+        self.progressed()  # until now it could make none
 
     # --- what the exchange asks for ---
 
@@ -265,27 +271,32 @@ class AcceptorProtocol(Connection):
         if self.association.may_answer_release:
             self.perform(self.association.answer_release())
             log.info("{line}", line=f"{self._name} released, operations: {self._performed_count}")
-            self._end()
+            self._end("the peer released the association")
 
     def abort(self, cause: str) -> None:
         if self.association.may_abort:
             self.perform(self.association.abort())
             self._aborted(f"source 0: {cause}")
 
+    def progressed(self) -> None:
+        if self._progress is not None:
+            self._progress.progressed()
+
     def performed(
         self, performance: Performance, outcome: Outcome, seconds: float, *, answered: bool
     ) -> None:
         self._performed_count += 1
-        if self._progress is not None:
-            self._progress.progressed()
+        self.progressed()
         size = f"{byte_count(performance.size)} " if performance.request.has_data_set else ""
+        conversation = performance.conversation
+        before = f", {conversation.responses} before it" if conversation and conversation.responses else ""
         unanswered = "" if answered else ", not answered"
         comment = f": {outcome.comment}" if outcome.comment else ""
         log.emit(
-            LogLevel.info if outcome.status == Status.SUCCESS else LogLevel.warn,
+            LogLevel.info if outcome.status in ORDINARY else LogLevel.warn,
             "{line}",
             line=f"{self._name} {self._described(performance)} {outcome.status:04X} "
-            f"{size}{seconds * 1000:.1f} ms{unanswered}{comment}",
+            f"{size}{seconds * 1000:.1f} ms{before}{unanswered}{comment}",
         )
 
     def drained(self) -> None:
@@ -319,7 +330,7 @@ class AcceptorProtocol(Connection):
         """End at once, without an A-ABORT: what is not sent yet is dropped."""
         if self._accepted is not None:
             log.warn("{name} closed: {cause}", name=self._name, cause=cause)
-            self._end()
+            self._end("the association was closed")
         elif self.association.state is not State.STA13:  # of which the log says already how it ended
             self._is_in_log = True
             self._log_stranger("{name} closed: {cause}", cause=cause)
@@ -331,15 +342,15 @@ class AcceptorProtocol(Connection):
 
     def _aborted(self, how: str) -> None:
         log.warn("{name} aborted {how}", name=self._name, how=how)
-        self._end()
+        self._end(f"the association was aborted {how}")
 
-    def _end(self) -> None:
+    def _end(self, cause: str) -> None:
         """The association exists no more; its connection may, until the peer closes it."""
         self._flow.open_for_good()
         if self._progress is not None:
             self._progress.stop()
         if self._exchange is not None:
-            self._exchange.end()
+            self._exchange.end(cause)
         if self._accepted is not None:
             self._surroundings.limits.release(self._accepted.slot)
             self._accepted = None

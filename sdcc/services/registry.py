@@ -3,22 +3,32 @@
 Whether a request may be performed is decided here, by :data:`RULES` in their order, and only
 here are responses made. How an operation is performed, and how bytes come and go, is not known.
 
-A C-CANCEL-RQ never comes here. Operations are performed one at a time, and none that SDCC performs
-can be cancelled, so the association's shell ignores it, as PS3.7 9.3.2.3 has it for a request
-that is no longer being performed.
+What only the service class can judge is its provider's: the Identifier of a query or retrieval; of an
+N-ACTION whether there is such a SOP Instance (0112), whether it is of the class (0119), and whether
+there is such an action (0123; PS3.7 10.1.4.1.10).
+
+A C-CANCEL-RQ never comes here: it is no request of an operation but changes one, which the
+association's shell sees to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
-from sdcc.conformance import SOPClass
-from sdcc.dimse.command import RESPONSE
-from sdcc.dimse.messages import Request, Response, command_name, error_comment
+from sdcc.conformance import (
+    PATIENT_ROOT_GET,
+    PATIENT_ROOT_MOVE,
+    STUDY_ROOT_GET,
+    STUDY_ROOT_MOVE,
+    SOPClass,
+)
+from sdcc.dimse.command import RESPONSE, CommandField
+from sdcc.dimse.messages import ActionRequest, Request, Response, command_name, error_comment
 from sdcc.dimse.status import Status
-from sdcc.interfaces import IOperation, IServiceProvider, Outcome, Session
+from sdcc.interfaces import IOperation, IServiceProvider, Outcome, Session, SubOperations
 from sdcc.services.operation import Decided
 from sdcc.uid import is_uid
 from sdcc.upper_layer.negotiation import PresentationContext
@@ -46,20 +56,35 @@ class Refusal:
 
 Rule: TypeAlias = Callable[[Case], Refusal | None]
 
+#: The most that a counter of sub-operations can say.
+MAXIMUM_COUNT = 0xFFFF
+
+
+#: The one request of each SOP Class whose service has several, a class for each.
+REQUEST_OF_CLASS: Mapping[str, CommandField] = MappingProxyType(
+    {
+        PATIENT_ROOT_MOVE: CommandField.C_MOVE_RQ,
+        PATIENT_ROOT_GET: CommandField.C_GET_RQ,
+        STUDY_ROOT_MOVE: CommandField.C_MOVE_RQ,
+        STUDY_ROOT_GET: CommandField.C_GET_RQ,
+    }
+)
+
 
 def is_performed(case: Case) -> Refusal | None:
-    if case.request.command_field in case.provider.command_fields:
+    command_field = case.request.command_field
+    of_class = REQUEST_OF_CLASS.get(case.context.abstract_syntax, command_field)
+    if command_field in case.provider.command_fields and command_field == of_class:
         return None
-    name = command_name(case.request.command_field)
+    name = command_name(command_field)
     return Refusal(Status.UNRECOGNIZED_OPERATION, f"{name} is not performed on this context")
 
 
 def is_of_the_context(case: Case) -> Refusal | None:
     if case.request.affected_sop_class_uid == case.context.abstract_syntax:
         return None
-    return Refusal(
-        Status.SOP_CLASS_NOT_SUPPORTED, "Affected SOP Class UID is not the Abstract Syntax of the context"
-    )
+    status = Status.NO_SUCH_SOP_CLASS if _is_of_requested_instance(case) else Status.SOP_CLASS_NOT_SUPPORTED
+    return Refusal(status, f"{_kind(case)} SOP Class UID is not the context's Abstract Syntax")
 
 
 def is_authorized(case: Case) -> Refusal | None:
@@ -71,11 +96,23 @@ def is_authorized(case: Case) -> Refusal | None:
 
 
 def is_well_formed(case: Case) -> Refusal | None:
-    """The class was an Abstract Syntax and so is well-formed; C-ECHO-RQ has no instance."""
+    """The class was an Abstract Syntax and so is well-formed; only a C-STORE-RQ and an N-ACTION-RQ have an
+    instance."""
     uid = case.request.affected_sop_instance_uid
     if uid is None or is_uid(uid):
         return None
-    return Refusal(Status.INVALID_SOP_INSTANCE, "Affected SOP Instance UID is no UID as PS3.5 9.1 has it")
+    return Refusal(
+        Status.INVALID_SOP_INSTANCE, f"{_kind(case)} SOP Instance UID is no UID as PS3.5 9.1 has it"
+    )
+
+
+def _is_of_requested_instance(case: Case) -> bool:
+    return isinstance(case.request, ActionRequest)
+
+
+def _kind(case: Case) -> str:
+    """What the standard calls the request's UIDs."""
+    return "Requested" if _is_of_requested_instance(case) else "Affected"
 
 
 #: The design's table of C-STORE outcomes, as far as the Command Set decides them. The first that
@@ -112,6 +149,9 @@ class Registry:
 
     def response(self, request: Request, outcome: Outcome) -> Response:
         """What is answered to a request. It repeats the request's UIDs where they are such."""
+        counters: Mapping[str, Any] = (
+            {} if outcome.sub_operations is None else _counters(outcome.sub_operations)
+        )
         return Response(
             command_field=request.command_field | RESPONSE,
             message_id_being_responded_to=request.message_id,
@@ -119,8 +159,28 @@ class Registry:
             affected_sop_class_uid=_repeated(request.affected_sop_class_uid),
             affected_sop_instance_uid=_repeated(request.affected_sop_instance_uid),
             error_comment=error_comment(outcome.comment),
+            has_data_set=outcome.data_set is not None,
+            action_type_id=_action_type_id(request, outcome.status),
+            **counters,
         )
 
 
 def _repeated(uid: str | None) -> str | None:
     return uid if uid is not None and is_uid(uid) else None
+
+
+def _counters(found: SubOperations) -> Mapping[str, Any]:
+    """As a US can carry each."""
+    return {
+        "remaining_sub_operations": None if found.remaining is None else min(found.remaining, MAXIMUM_COUNT),
+        "completed_sub_operations": min(found.completed, MAXIMUM_COUNT),
+        "failed_sub_operations": min(found.failed, MAXIMUM_COUNT),
+        "warning_sub_operations": min(found.warning, MAXIMUM_COUNT),
+    }
+
+
+def _action_type_id(request: Request, status: int) -> int | None:
+    """PS3.7 10.1.4.1.4 has it in a response of success, and Annex C where it is what there is not."""
+    if isinstance(request, ActionRequest) and status in (Status.SUCCESS, Status.NO_SUCH_ACTION):
+        return request.action_type_id
+    return None

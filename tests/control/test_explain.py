@@ -121,6 +121,30 @@ def test_a_service_that_the_caller_may_not_use_is_mentioned(
     ]
 
 
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+
+
+def test_an_unknown_caller_from_elsewhere_is_told_which_services_it_has(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configured('access.unknown_callers = "accept"')
+    asked = "--calling WS --called SDCC --address 10.0.0.1 --abstract"
+    assert explain(config, f"{asked} {CT_IMAGE_STORAGE}") == 0
+    assert explain(config, f"{asked} {STUDY_ROOT_FIND}") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "accepted: CT Image Storage with Implicit VR Little Endian",
+        "accepted: Study Root Query/Retrieve Information Model - FIND with Implicit VR Little Endian",
+        "but each request is answered 0124: no [[remote]] 'WS', and the services of an unknown caller from "
+        "elsewhere, storage and verification, lack 'query'",
+    ]
+
+
+def test_an_unknown_caller_on_this_host_may_query(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = f"--calling ANY --called SDCC --address ::1 --abstract {STUDY_ROOT_FIND}"
+    assert explain(config, asked) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_a_refused_association_comes_before_its_contexts(
     config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,76 @@ GOLDEN = [
         "0000 0109 08000000  0800 1600 e07f 1000"
         "0000 0209 04000000  776879 20",  # LO, padded with a space
     ),
+    (
+        "C-MOVE-RQ",
+        {
+            Tag.AFFECTED_SOP_CLASS_UID: "1.2.3",
+            Tag.COMMAND_FIELD: CommandField.C_MOVE_RQ,
+            Tag.MESSAGE_ID: 3,
+            Tag.MOVE_DESTINATION: "WS1",
+            Tag.PRIORITY: 0,
+            Tag.COMMAND_DATA_SET_TYPE: 1,
+        },
+        "0000 0200 06000000  312e322e33 00"
+        "0000 0001 02000000  2100"
+        "0000 1001 02000000  0300"
+        "0000 0006 04000000  575331 20"  # AE, padded with a space
+        "0000 0007 02000000  0000"
+        "0000 0008 02000000  0100",
+    ),
+    (
+        "C-GET-RSP with its counters",
+        {
+            Tag.COMMAND_FIELD: CommandField.C_GET_RSP,
+            Tag.MESSAGE_ID_BEING_RESPONDED_TO: 3,
+            Tag.COMMAND_DATA_SET_TYPE: 0x0101,
+            Tag.STATUS: 0xFF00,
+            Tag.REMAINING_SUB_OPERATIONS: 0x0102,
+            Tag.COMPLETED_SUB_OPERATIONS: 3,
+            Tag.FAILED_SUB_OPERATIONS: 0,
+            Tag.WARNING_SUB_OPERATIONS: 0xFFFF,
+        },
+        "0000 0001 02000000  1080"
+        "0000 2001 02000000  0300"
+        "0000 0008 02000000  0101"
+        "0000 0009 02000000  00ff"
+        "0000 2010 02000000  0201"
+        "0000 2110 02000000  0300"
+        "0000 2210 02000000  0000"
+        "0000 2310 02000000  ffff",
+    ),
+    (
+        "N-ACTION-RQ",
+        {
+            Tag.REQUESTED_SOP_CLASS_UID: "1.2",
+            Tag.COMMAND_FIELD: CommandField.N_ACTION_RQ,
+            Tag.MESSAGE_ID: 4,
+            Tag.COMMAND_DATA_SET_TYPE: 1,
+            Tag.REQUESTED_SOP_INSTANCE_UID: "1.2.1",
+            Tag.ACTION_TYPE_ID: 1,
+        },
+        "0000 0300 04000000  312e32 00"
+        "0000 0001 02000000  3001"
+        "0000 1001 02000000  0400"
+        "0000 0008 02000000  0100"
+        "0000 0110 06000000  312e322e31 00"
+        "0000 0810 02000000  0100",
+    ),
+    (
+        "N-EVENT-REPORT-RSP",
+        {
+            Tag.COMMAND_FIELD: CommandField.N_EVENT_REPORT_RSP,
+            Tag.MESSAGE_ID_BEING_RESPONDED_TO: 5,
+            Tag.COMMAND_DATA_SET_TYPE: 0x0101,
+            Tag.STATUS: 0,
+            Tag.EVENT_TYPE_ID: 2,
+        },
+        "0000 0001 02000000  0081"
+        "0000 2001 02000000  0500"
+        "0000 0008 02000000  0101"
+        "0000 0009 02000000  0000"
+        "0000 0210 02000000  0200",
+    ),
 ]
 
 

@@ -14,9 +14,11 @@ from sdcc.dimse.fragments import (
     MAXIMUM_COMMAND_LENGTH,
     OWN_MAXIMUM_LENGTH,
     CommandReceived,
+    Cutter,
     DataSetPiece,
     FragmentError,
     MessageAssembler,
+    fragment_room,
     fragments,
 )
 from sdcc.dimse.messages import CancelRequest, EchoRequest, Response, StoreRequest
@@ -305,6 +307,25 @@ def test_any_message_fits_any_maximum_length(command, chunks, maximum_length):
         assert b"".join(data for _, data in own) == whole
         assert [control >> 1 for control, _ in own] == [0] * (len(own) - 1) + [1]
         assert all(len(data) % 2 == 0 and data for _, data in own[:-1])
+
+
+@given(st.lists(st.binary(max_size=40)), st.integers(8, 60))
+def test_what_is_cut_piece_by_piece_goes_out_as_soon_as_it_is_known_not_to_be_the_last(
+    chunks, maximum_length
+):
+    room = fragment_room(maximum_length)
+    cutter = Cutter(5, is_command=False, room=room)
+    given_, sent = b"", b""
+    for chunk in chunks:
+        given_ += chunk
+        for pdu in cutter.add(chunk):
+            [(context_id, control, data)] = values_of([pdu])
+            assert (context_id, control, len(data)) == (5, 0, room)
+            sent += data
+        assert given_.startswith(sent)
+        assert len(given_) - len(sent) <= room
+    [(_, control, data)] = values_of([cutter.end()])
+    assert (control, sent + data) == (2, given_)
 
 
 def test_without_a_limit_of_the_peer_our_own_holds():

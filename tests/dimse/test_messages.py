@@ -6,16 +6,48 @@ from io import BytesIO
 
 import pytest
 from pydicom.uid import UID
-from pynetdicom.dimse_messages import C_CANCEL_RQ, C_ECHO_RQ, C_ECHO_RSP, C_STORE_RQ, C_STORE_RSP, N_GET_RQ
-from pynetdicom.dimse_primitives import C_CANCEL, C_ECHO, C_STORE, N_GET
+from pynetdicom.dimse_messages import (
+    C_CANCEL_RQ,
+    C_ECHO_RQ,
+    C_ECHO_RSP,
+    C_FIND_RQ,
+    C_FIND_RSP,
+    C_GET_RQ,
+    C_GET_RSP,
+    C_MOVE_RQ,
+    C_MOVE_RSP,
+    C_STORE_RQ,
+    C_STORE_RSP,
+    N_ACTION_RQ,
+    N_ACTION_RSP,
+    N_EVENT_REPORT_RQ,
+    N_EVENT_REPORT_RSP,
+    N_GET_RQ,
+)
+from pynetdicom.dimse_primitives import (
+    C_CANCEL,
+    C_ECHO,
+    C_FIND,
+    C_GET,
+    C_MOVE,
+    C_STORE,
+    N_ACTION,
+    N_EVENT_REPORT,
+    N_GET,
+)
 from pynetdicom.dsutils import decode as pynetdicom_decode
 from pynetdicom.dsutils import encode as pynetdicom_encode
 
 from sdcc.dimse import command
 from sdcc.dimse.command import CommandError, CommandField, Priority, Tag
 from sdcc.dimse.messages import (
+    ActionRequest,
     CancelRequest,
     EchoRequest,
+    EventReportRequest,
+    FindRequest,
+    GetRequest,
+    MoveRequest,
     OtherRequest,
     Response,
     StoreRequest,
@@ -71,6 +103,46 @@ def pynetdicom_get() -> N_GET:
     return primitive
 
 
+FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+GET = "1.2.840.10008.5.1.4.1.2.2.3"
+COMMITMENT = "1.2.840.10008.1.20.1"
+THE_COMMITMENT = "1.2.840.10008.1.20.1.1"
+IDENTIFIER = BytesIO(b"\x08\x00")
+
+
+def theirs(primitive: object, **fields: object) -> object:
+    """A primitive of pynetdicom's with these attributes."""
+    for name, value in fields.items():
+        setattr(primitive, name, value)
+    return primitive
+
+
+def pynetdicom_retrieval(primitive: C_GET | C_MOVE, uid: str, **fields: object) -> object:
+    counters = {
+        "NumberOfRemainingSuboperations": 4,
+        "NumberOfCompletedSuboperations": 3,
+        "NumberOfFailedSuboperations": 2,
+        "NumberOfWarningSuboperations": 1,
+    }
+    return theirs(
+        primitive,
+        AffectedSOPClassUID=UID(uid),
+        MessageIDBeingRespondedTo=8,
+        Status=0xFF00,
+        **counters,
+        **fields,
+    )
+
+
+COUNTERS = {
+    "remaining_sub_operations": 4,
+    "completed_sub_operations": 3,
+    "failed_sub_operations": 2,
+    "warning_sub_operations": 1,
+}
+
+
 #: Name, our message, pynetdicom's.
 SAME = [
     (
@@ -116,6 +188,166 @@ SAME = [
         "C-CANCEL-RQ",
         CancelRequest(message_id_being_responded_to=4),
         (C_CANCEL_RQ, pynetdicom_cancel()),
+    ),
+    (
+        "C-FIND-RQ",
+        FindRequest(message_id=7, affected_sop_class_uid=FIND, priority=Priority.LOW),
+        (
+            C_FIND_RQ,
+            theirs(C_FIND(), AffectedSOPClassUID=UID(FIND), MessageID=7, Priority=2, Identifier=IDENTIFIER),
+        ),
+    ),
+    (
+        "C-FIND-RSP",
+        Response(
+            command_field=CommandField.C_FIND_RSP,
+            message_id_being_responded_to=7,
+            status=0xFF01,
+            affected_sop_class_uid=FIND,
+            has_data_set=True,
+        ),
+        (
+            C_FIND_RSP,
+            theirs(
+                C_FIND(),
+                AffectedSOPClassUID=UID(FIND),
+                MessageIDBeingRespondedTo=7,
+                Status=0xFF01,
+                Identifier=IDENTIFIER,
+            ),
+        ),
+    ),
+    (
+        "C-GET-RQ",
+        GetRequest(message_id=8, affected_sop_class_uid=GET),
+        (
+            C_GET_RQ,
+            theirs(C_GET(), AffectedSOPClassUID=UID(GET), MessageID=8, Priority=0, Identifier=IDENTIFIER),
+        ),
+    ),
+    (
+        "C-GET-RSP",
+        Response(
+            command_field=CommandField.C_GET_RSP,
+            message_id_being_responded_to=8,
+            status=0xFF00,
+            affected_sop_class_uid=GET,
+            **COUNTERS,
+        ),
+        (C_GET_RSP, pynetdicom_retrieval(C_GET(), GET)),
+    ),
+    (
+        "C-MOVE-RQ",
+        MoveRequest(
+            message_id=9, affected_sop_class_uid=MOVE, move_destination="WS01", priority=Priority.HIGH
+        ),
+        (
+            C_MOVE_RQ,
+            theirs(
+                C_MOVE(),
+                AffectedSOPClassUID=UID(MOVE),
+                MessageID=9,
+                Priority=1,
+                MoveDestination="WS01",
+                Identifier=IDENTIFIER,
+            ),
+        ),
+    ),
+    (
+        "C-MOVE-RSP",
+        Response(
+            command_field=CommandField.C_MOVE_RSP,
+            message_id_being_responded_to=8,
+            status=0xFF00,
+            affected_sop_class_uid=MOVE,
+            has_data_set=True,
+            **COUNTERS,
+        ),
+        (C_MOVE_RSP, pynetdicom_retrieval(C_MOVE(), MOVE, Identifier=IDENTIFIER)),
+    ),
+    (
+        "N-ACTION-RQ",
+        ActionRequest(
+            message_id=10,
+            affected_sop_class_uid=COMMITMENT,
+            affected_sop_instance_uid=THE_COMMITMENT,
+            action_type_id=1,
+        ),
+        (
+            N_ACTION_RQ,
+            theirs(
+                N_ACTION(),
+                RequestedSOPClassUID=UID(COMMITMENT),
+                RequestedSOPInstanceUID=UID(THE_COMMITMENT),
+                MessageID=10,
+                ActionTypeID=1,
+                ActionInformation=IDENTIFIER,
+            ),
+        ),
+    ),
+    (
+        "N-ACTION-RSP",
+        Response(
+            command_field=CommandField.N_ACTION_RSP,
+            message_id_being_responded_to=10,
+            status=0,
+            affected_sop_class_uid=COMMITMENT,
+            affected_sop_instance_uid=THE_COMMITMENT,
+            action_type_id=1,
+        ),
+        (
+            N_ACTION_RSP,
+            theirs(
+                N_ACTION(),
+                AffectedSOPClassUID=UID(COMMITMENT),
+                AffectedSOPInstanceUID=UID(THE_COMMITMENT),
+                MessageIDBeingRespondedTo=10,
+                ActionTypeID=1,
+                Status=0,
+            ),
+        ),
+    ),
+    (
+        "N-EVENT-REPORT-RQ",
+        EventReportRequest(
+            message_id=11,
+            affected_sop_class_uid=COMMITMENT,
+            affected_sop_instance_uid=THE_COMMITMENT,
+            event_type_id=2,
+        ),
+        (
+            N_EVENT_REPORT_RQ,
+            theirs(
+                N_EVENT_REPORT(),
+                AffectedSOPClassUID=UID(COMMITMENT),
+                AffectedSOPInstanceUID=UID(THE_COMMITMENT),
+                MessageID=11,
+                EventTypeID=2,
+                EventInformation=IDENTIFIER,
+            ),
+        ),
+    ),
+    (
+        "N-EVENT-REPORT-RSP",
+        Response(
+            command_field=CommandField.N_EVENT_REPORT_RSP,
+            message_id_being_responded_to=11,
+            status=0x0110,
+            affected_sop_class_uid=COMMITMENT,
+            affected_sop_instance_uid=THE_COMMITMENT,
+            event_type_id=2,
+        ),
+        (
+            N_EVENT_REPORT_RSP,
+            theirs(
+                N_EVENT_REPORT(),
+                AffectedSOPClassUID=UID(COMMITMENT),
+                AffectedSOPInstanceUID=UID(THE_COMMITMENT),
+                MessageIDBeingRespondedTo=11,
+                EventTypeID=2,
+                Status=0x0110,
+            ),
+        ),
     ),
     (
         "N-GET-RQ",
@@ -167,7 +399,12 @@ def test_whether_a_data_set_follows_is_what_the_command_set_says(has_data_set):
         StoreRequest(
             message_id=1, affected_sop_class_uid=CT, affected_sop_instance_uid="1", has_data_set=has_data_set
         ),
-        OtherRequest(command_field=CommandField.C_FIND_RQ, message_id=1, has_data_set=has_data_set),
+        FindRequest(message_id=1, affected_sop_class_uid=FIND, has_data_set=has_data_set),
+        GetRequest(message_id=1, affected_sop_class_uid=GET, has_data_set=has_data_set),
+        MoveRequest(
+            message_id=1, affected_sop_class_uid=MOVE, move_destination="A", has_data_set=has_data_set
+        ),
+        OtherRequest(command_field=CommandField.N_SET_RQ, message_id=1, has_data_set=has_data_set),
         Response(command_field=0x8020, message_id_being_responded_to=1, status=0, has_data_set=has_data_set),
     ):
         assert parse(command.decode(message.encode())).has_data_set is has_data_set
@@ -185,7 +422,11 @@ def test_any_data_set_type_but_0101_announces_a_data_set(data_set_type):
     assert parse(received).has_data_set
 
 
-KNOWN = {CommandField.C_ECHO_RQ, CommandField.C_STORE_RQ, CommandField.C_CANCEL_RQ}
+KNOWN = {
+    *(CommandField.C_ECHO_RQ, CommandField.C_STORE_RQ, CommandField.C_CANCEL_RQ),
+    *(CommandField.C_FIND_RQ, CommandField.C_GET_RQ, CommandField.C_MOVE_RQ),
+    *(CommandField.N_ACTION_RQ, CommandField.N_EVENT_REPORT_RQ),
+}
 OTHERS = [
     *(field for field in CommandField if not field & 0x8000 and field not in KNOWN),
     *(0x0000, 0x0002, 0x1234, 0x7FFF),
@@ -206,7 +447,31 @@ MANDATORY = [
         {Tag.MESSAGE_ID: 1, Tag.AFFECTED_SOP_CLASS_UID: CT, Tag.AFFECTED_SOP_INSTANCE_UID: INSTANCE},
     ),
     (CommandField.C_CANCEL_RQ, {Tag.MESSAGE_ID_BEING_RESPONDED_TO: 1}),
-    (CommandField.C_FIND_RQ, {Tag.MESSAGE_ID: 1}),
+    (CommandField.C_FIND_RQ, {Tag.MESSAGE_ID: 1, Tag.AFFECTED_SOP_CLASS_UID: FIND}),
+    (CommandField.C_GET_RQ, {Tag.MESSAGE_ID: 1, Tag.AFFECTED_SOP_CLASS_UID: GET}),
+    (
+        CommandField.C_MOVE_RQ,
+        {Tag.MESSAGE_ID: 1, Tag.AFFECTED_SOP_CLASS_UID: MOVE, Tag.MOVE_DESTINATION: "WS01"},
+    ),
+    (
+        CommandField.N_ACTION_RQ,
+        {
+            Tag.MESSAGE_ID: 1,
+            Tag.REQUESTED_SOP_CLASS_UID: COMMITMENT,
+            Tag.REQUESTED_SOP_INSTANCE_UID: THE_COMMITMENT,
+            Tag.ACTION_TYPE_ID: 1,
+        },
+    ),
+    (
+        CommandField.N_EVENT_REPORT_RQ,
+        {
+            Tag.MESSAGE_ID: 1,
+            Tag.AFFECTED_SOP_CLASS_UID: COMMITMENT,
+            Tag.AFFECTED_SOP_INSTANCE_UID: THE_COMMITMENT,
+            Tag.EVENT_TYPE_ID: 1,
+        },
+    ),
+    (CommandField.N_SET_RQ, {Tag.MESSAGE_ID: 1}),
     (0x1234, {Tag.MESSAGE_ID: 1}),
     (CommandField.C_STORE_RSP, {Tag.MESSAGE_ID_BEING_RESPONDED_TO: 1, Tag.STATUS: 0}),
 ]
@@ -231,12 +496,26 @@ def test_a_mandatory_element_that_is_absent_is_named(command_field, elements, la
     )
 
 
-def test_priority_may_be_absent():
+@pytest.mark.parametrize(
+    "request_",
+    [
+        StoreRequest(message_id=1, affected_sop_class_uid=CT, affected_sop_instance_uid=INSTANCE),
+        FindRequest(message_id=1, affected_sop_class_uid=FIND),
+        GetRequest(message_id=1, affected_sop_class_uid=GET),
+        MoveRequest(message_id=1, affected_sop_class_uid=MOVE, move_destination="WS01"),
+    ],
+    ids=["C-STORE", "C-FIND", "C-GET", "C-MOVE"],
+)
+def test_priority_may_be_absent(request_):
     """Devices leave it out, and it changes nothing."""
-    request = StoreRequest(message_id=1, affected_sop_class_uid=CT, affected_sop_instance_uid=INSTANCE)
-    received = dict(command.decode(request.encode()))
+    received = dict(command.decode(request_.encode()))
     del received[Tag.PRIORITY]
-    assert parse(received) == request
+    assert parse(received) == request_
+
+
+def test_outer_spaces_of_a_move_destination_do_not_count():
+    request = MoveRequest(message_id=1, affected_sop_class_uid=MOVE, move_destination="  WS01   ")
+    assert parse(command.decode(request.encode())).move_destination == "WS01"
 
 
 def test_a_cancel_request_cannot_announce_a_data_set():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -20,8 +20,16 @@ from zope.interface import implementer
 from sdcc import conformance
 from sdcc.config import AssociationSettings, Configuration, Local
 from sdcc.dimse.command import CommandField
-from sdcc.dimse.fragments import CommandReceived, MessageAssembler, fragments
-from sdcc.dimse.messages import EchoRequest, Response, StoreRequest
+from sdcc.dimse.fragments import CommandReceived, DataSetPiece, MessageAssembler, fragments
+from sdcc.dimse.messages import (
+    ActionRequest,
+    CancelRequest,
+    EchoRequest,
+    FindRequest,
+    GetRequest,
+    Response,
+    StoreRequest,
+)
 from sdcc.interfaces import IOperation, IServiceProvider, Outcome, Session
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import literal
@@ -31,7 +39,7 @@ from sdcc.network.server import AssociationServer
 from sdcc.services.registry import Registry
 from sdcc.services.verification import VerificationProvider
 from sdcc.upper_layer.framing import Framer
-from sdcc.upper_layer.items import MaximumLength, ProposedContext
+from sdcc.upper_layer.items import MaximumLength, ProposedContext, RoleSelection
 from sdcc.upper_layer.pdu import PDU, AssociateRQ
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -43,6 +51,7 @@ def request(
     called: str = "SDCC",
     calling: str = "CT01",
     maximum_length: int = 16384,
+    negotiated: tuple[Any, ...] = (),
     **fields: Any,
 ) -> AssociateRQ:
     """A-ASSOCIATE-RQ, for Verification (context 1) and CT (context 3) unless others are given."""
@@ -56,14 +65,76 @@ def request(
             ),
             ProposedContext(id=3, abstract_syntax=CT, transfer_syntaxes=(IMPLICIT,)),
         ),
-        user_information=(MaximumLength(maximum_length),),
+        user_information=(MaximumLength(maximum_length), *negotiated),
         **{"application_context_name": conformance.DICOM_APPLICATION_CONTEXT, **fields},
     )
 
 
+#: By ID, of :func:`asking`.
+CONTEXTS = {
+    1: conformance.VERIFICATION.uid,
+    3: CT,
+    5: conformance.STUDY_ROOT_FIND,
+    7: conformance.STUDY_ROOT_GET,
+    9: conformance.STORAGE_COMMITMENT,
+}
+
+
+def asking(**fields: Any) -> AssociateRQ:
+    """A-ASSOCIATE-RQ of who queries, retrieves over the same association, and asks for commitment."""
+    contexts = (
+        ProposedContext(id=number, abstract_syntax=uid, transfer_syntaxes=(IMPLICIT,))
+        for number, uid in CONTEXTS.items()
+    )
+    return request(*contexts, negotiated=(RoleSelection(sop_class_uid=CT, scu=True, scp=True),), **fields)
+
+
+def message(context_id: int, command: Any, data_set: bytes | None = None) -> bytes:
+    """P-DATA-TF PDUs; of a Data Set, the command says whether there is one."""
+    chunks = None if data_set is None else (data_set,)
+    return b"".join(fragments(context_id, command.encode(), chunks, maximum_length=16384))
+
+
 def echo(message_id: int = 1) -> bytes:
-    message = EchoRequest(message_id=message_id, affected_sop_class_uid=conformance.VERIFICATION.uid)
-    return b"".join(fragments(1, message.encode(), maximum_length=16384))
+    return message(1, EchoRequest(message_id=message_id, affected_sop_class_uid=conformance.VERIFICATION.uid))
+
+
+def find(message_id: int = 1, identifier: bytes = b"who") -> bytes:
+    return message(5, FindRequest(message_id=message_id, affected_sop_class_uid=CONTEXTS[5]), identifier)
+
+
+def get(message_id: int = 1) -> bytes:
+    return message(7, GetRequest(message_id=message_id, affected_sop_class_uid=CONTEXTS[7]), b"which")
+
+
+def action(message_id: int = 1) -> bytes:
+    command = ActionRequest(
+        message_id=message_id,
+        affected_sop_class_uid=CONTEXTS[9],
+        affected_sop_instance_uid=conformance.STORAGE_COMMITMENT_INSTANCE,
+        action_type_id=1,
+    )
+    return message(9, command, b"these")
+
+
+def cancel(message_id: int, context_id: int = 5) -> bytes:
+    return message(context_id, CancelRequest(message_id_being_responded_to=message_id))
+
+
+def answer(
+    asked: Any, context_id: int = 3, *, status: int = 0, data_set: bytes | None = None, **fields: Any
+) -> bytes:
+    """The response to a request that SDCC made."""
+    response = Response(
+        **{
+            "command_field": asked.command_field | 0x8000,
+            "message_id_being_responded_to": asked.message_id,
+            "status": status,
+            "has_data_set": data_set is not None,
+            **fields,
+        }
+    )
+    return message(context_id, response, data_set)
 
 
 def store(data_set: bytes | None = b"data set", message_id: int = 1, *, maximum_length: int = 16384) -> bytes:
@@ -78,7 +149,23 @@ def store(data_set: bytes | None = b"data set", message_id: int = 1, *, maximum_
 
 
 class Transport(StringTransport):
-    """TCP, as far as the protocols use it."""
+    """TCP, as far as the protocols use it.
+
+    :ivar unread_limit: bytes that the peer may leave unread before the producer is paused; None: any number.
+    """
+
+    unread_limit: int | None = None
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if self.unread_limit is not None and self.io.tell() > self.unread_limit:
+            self.producer.pauseProducing()
+
+    def clear(self) -> None:
+        was_full = self.unread_limit is not None and self.io.tell() > self.unread_limit
+        super().clear()
+        if was_full:
+            self.producer.resumeProducing()
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass
@@ -136,6 +223,58 @@ class Storage:
         return operation
 
 
+@implementer(IOperation)
+class Talk:
+    """An operation that says what the test has it say."""
+
+    def __init__(self, request: Any, session: Session, script: Callable[[Talk], Awaitable[Outcome]]) -> None:
+        self.request = request
+        self.session = session
+        self.conversation = session.conversation
+        self.requests = session.conversation.requests
+        self.data = bytearray()
+        self.state = "open"
+        self._script = script
+
+    def write(self, data: memoryview) -> None:
+        self.data += data
+        self.session.on_written(len(data))
+
+    async def complete(self) -> Outcome:
+        self.state = "completing"
+        try:
+            return await self._script(self)
+        finally:
+            self.state = "ended"
+
+    async def abandon(self) -> None:
+        self.state = "abandoned"
+
+
+async def succeed(talk: Talk) -> Outcome:
+    return Outcome(status=0x0000)
+
+
+@implementer(IServiceProvider)
+class Talks:
+    """A service whose operations follow :attr:`script`."""
+
+    def __init__(self, service: str, *command_fields: int) -> None:
+        self.service = service
+        self.command_fields = frozenset(command_fields)
+        self.script: Callable[[Talk], Awaitable[Outcome]] = succeed
+        self.operations: list[Talk] = []
+
+    def begin(self, request: Any, transfer_syntax_uid: str, session: Session) -> Talk:
+        self.operations.append(Talk(request, session, self.script))
+        return self.operations[-1]
+
+
+async def chunks(*data: bytes) -> AsyncIterator[bytes]:
+    for chunk in data:
+        yield chunk
+
+
 class Peer:
     """The other end of one connection."""
 
@@ -151,12 +290,21 @@ class Peer:
             self.protocol.dataReceived(part.encode() if isinstance(part, PDU) else part)
 
     def received(self) -> list[Any]:
-        """PDUs and DIMSE responses since the last call."""
+        """PDUs and DIMSE messages since the last call; :attr:`data_sets` has what came with them."""
         found: list[Any] = []
-        for item in self._framer.feed(self.transport.value()):
+        sent = self.transport.value()
+        self.data_sets: list[bytearray] = []
+        for item in self._framer.feed(sent):
             if isinstance(item, list):
-                messages = (self._assembler.add(*fragment) for fragment in item)
-                found += [m.message for m in messages if isinstance(m, CommandReceived)]
+                for fragment in item:
+                    received = self._assembler.add(*fragment)
+                    if isinstance(received, CommandReceived):
+                        found.append(received.message)
+                        self.data_sets.append(bytearray())
+                    elif isinstance(received, DataSetPiece):
+                        if not self.data_sets:  # its command came before the last call
+                            self.data_sets.append(bytearray())
+                        self.data_sets[-1] += received.data
             else:
                 found.append(item)
         self.transport.clear()
@@ -167,6 +315,12 @@ class Peer:
 
     def associate(self, *arguments: Any, **keywords: Any) -> Peer:
         self.send(request(*arguments, **keywords))
+        self.received()
+        return self
+
+    def ask(self, **keywords: Any) -> Peer:
+        """Have the association of :func:`asking`."""
+        self.send(asking(**keywords))
         self.received()
         return self
 
@@ -199,6 +353,9 @@ class World:
         )
         self.clock = Clock()
         self.storage = Storage()
+        self.query = Talks("query", CommandField.C_FIND_RQ)
+        self.retrieve = Talks("retrieve", CommandField.C_GET_RQ, CommandField.C_MOVE_RQ)
+        self.commitment = Talks("commitment", CommandField.N_ACTION_RQ)
         self.locals = {local.ae_title: local for local in self.configuration.locals}
         self.limits = AssociationLimits(self.configuration.association.maximum_open)
         self.is_stopping = False
@@ -206,6 +363,7 @@ class World:
         sop_classes = self.configuration.sop_classes
         self.acceptor = Acceptor(
             self.configuration,
+            sop_classes,
             self.limits,
             Circumstances(is_stopping=lambda: self.is_stopping, storage_refusal=lambda: self.storage_refusal),
             self.resolve,
@@ -214,7 +372,10 @@ class World:
         self.waiting = waiting or WaitingBytes()
         self.server = AssociationServer(
             acceptor=self.acceptor,
-            registry=Registry(sop_classes, (VerificationProvider(), self.storage)),
+            registry=Registry(
+                sop_classes,
+                (VerificationProvider(), self.storage, self.query, self.retrieve, self.commitment),
+            ),
             sop_classes=sop_classes,
             limits=self.limits,
             waiting=self.waiting,
@@ -260,5 +421,9 @@ def new_world() -> type[World]:
 def build() -> SimpleNamespace:
     """The builders of what a peer sends."""
     return SimpleNamespace(
-        request=request, echo=echo, store=store, CT=CT, IMPLICIT=IMPLICIT, Transport=Transport
+        **{builder.__name__: builder for builder in (request, asking, echo, store, find, get, action)},
+        **{builder.__name__: builder for builder in (cancel, answer, message, chunks)},
+        CT=CT,
+        IMPLICIT=IMPLICIT,
+        Transport=Transport,
     )

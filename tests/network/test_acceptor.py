@@ -35,15 +35,44 @@ def test_what_no_rule_refuses_is_accepted_and_takes_a_slot(world: Any, build: Si
     judged = judge(world, build.request())
     assert isinstance(judged, Accepted)
     assert set(judged.contexts) == {1, 3}
-    assert judged.services == {"verification", "storage"}
     assert world.limits.total == 1
 
 
 def test_a_remote_may_use_what_its_services_say(new_world: Any, build: SimpleNamespace) -> None:
     world = new_world(remotes=(CT01,))
     judged = judge(world, build.request(), CT01.address)
-    assert judged.services == {"verification"}
+    assert judged.permission.services == {"verification"}
     assert set(judged.contexts) == {1, 3}, "its contexts are accepted, so that the sender is told why"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
+def test_an_unknown_caller_on_this_host_may_use_every_service(
+    world: Any, build: SimpleNamespace, address: str
+) -> None:
+    assert judge(world, build.request(calling="STRANGER"), address).permission.services == {
+        *("verification", "storage", "query", "retrieve", "commitment")
+    }
+
+
+def test_an_unknown_caller_from_elsewhere_may_send_and_sees_nothing(
+    new_world: Any, build: SimpleNamespace
+) -> None:
+    """Its contexts are accepted all the same; that of C-GET's way back is not."""
+    world = new_world(access=Access(unknown_callers="accept"))
+    judged = judge(world, build.asking(calling="STRANGER"), "10.0.0.1")
+    assert judged.permission.services == {"verification", "storage"}
+    assert "'STRANGER'" in judged.permission.rule
+    assert set(judged.contexts) == {1, 3, 5, 7, 9}
+    assert not judged.contexts[3].requestor_is_scp
+
+
+@pytest.mark.parametrize("services", [{"retrieve"}, {"storage", "query"}, set()])
+def test_what_is_stored_comes_back_by_c_get_only_to_who_may_retrieve(
+    new_world: Any, build: SimpleNamespace, services: set[str]
+) -> None:
+    world = new_world(remotes=(replace(CT01, services=frozenset(services)),))
+    judged = judge(world, build.asking(), CT01.address)
+    assert judged.contexts[3].requestor_is_scp is ("retrieve" in services)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +195,20 @@ def test_without_storage_only_those_who_want_nothing_else_are_refused(
     assert refusal(world, storage_only(build)) == "2/3/1"
     assert "12 MB" in judge(world, storage_only(build)).rule
     assert isinstance(judge(world, build.request()), Accepted)
+
+
+@pytest.mark.parametrize("uid", [c.uid for c in conformance.SERVICE_CLASSES])
+def test_who_would_also_ask_is_not_refused_for_want_of_storage(
+    world: Any, build: SimpleNamespace, uid: str
+) -> None:
+    """A C-GET brings its storage contexts along."""
+    world.storage_refusal = "free space 12 MB is under the floor"
+    syntaxes = {"transfer_syntaxes": (build.IMPLICIT,)}
+    wanted = build.request(
+        ProposedContext(id=1, abstract_syntax=build.CT, **syntaxes),
+        ProposedContext(id=3, abstract_syntax=uid, **syntaxes),
+    )
+    assert isinstance(judge(world, wanted), Accepted)
 
 
 def test_the_first_rule_that_applies_answers(new_world: Any, build: SimpleNamespace) -> None:

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from sdcc.interfaces import (
+    IConversation,
     IIndex,
     Instance,
     IObjectStore,
@@ -103,6 +104,9 @@ class Objects:
     def absolute(self, path):
         return "/" + path
 
+    def read(self, path, data_set_size):
+        raise AssertionError("not the business of what stores")
+
 
 @implementer(IIndex)
 class Index:
@@ -144,6 +148,12 @@ class Index:
     async def paths(self, sop_instance_uids):
         raise AssertionError("not a service's business")
 
+    def find(self, query):
+        raise AssertionError("not the business of what stores")
+
+    async def holdings(self, query):
+        raise AssertionError("not the business of what stores")
+
     async def disown(self, sop_instance_uid, path):
         if self.disown_fault is not None:
             raise self.disown_fault
@@ -161,6 +171,18 @@ class Index:
 
     async def instances(self, study_instance_uid=None):
         raise AssertionError("not a service's business")
+
+
+@implementer(IConversation)
+class Unspoken:
+    """What is said of an operation that says nothing before its response."""
+
+    context = None
+    is_cancelled = False
+    requests = None
+
+    async def respond(self, outcome):
+        raise AssertionError("it has one response")
 
 
 @pytest.fixture
@@ -182,7 +204,10 @@ def written():
 @pytest.fixture
 def session(written):
     return Session(
-        provenance=PROVENANCE, services=frozenset({"verification", "storage"}), on_written=written.append
+        conversation=Unspoken(),
+        provenance=PROVENANCE,
+        services=frozenset({"verification", "storage"}),
+        on_written=written.append,
     )
 
 

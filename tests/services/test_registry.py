@@ -11,7 +11,17 @@ from zope.interface.verify import verifyObject
 from sdcc import conformance
 from sdcc.dimse import command, messages
 from sdcc.dimse.command import CommandField
-from sdcc.dimse.messages import EchoRequest, OtherRequest, Response, StoreRequest
+from sdcc.dimse.messages import (
+    ActionRequest,
+    EchoRequest,
+    EventReportRequest,
+    FindRequest,
+    GetRequest,
+    MoveRequest,
+    OtherRequest,
+    Response,
+    StoreRequest,
+)
 from sdcc.dimse.status import Status
 from sdcc.interfaces import (
     CannotUnderstand,
@@ -21,7 +31,9 @@ from sdcc.interfaces import (
     Outcome,
     OutcomeUnknown,
     OutOfResources,
+    SubOperations,
 )
+from sdcc.services.operation import Decided
 from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
@@ -43,14 +55,47 @@ ECHO_CONTEXT = PresentationContext(
 )
 STORE = StoreRequest(message_id=7, affected_sop_class_uid=CT, affected_sop_instance_uid=INSTANCE)
 ECHO = EchoRequest(message_id=8, affected_sop_class_uid=VERIFICATION)
-FIND = OtherRequest(
-    command_field=CommandField.C_FIND_RQ, message_id=9, affected_sop_class_uid=CT, has_data_set=True
+FIND = FindRequest(message_id=9, affected_sop_class_uid=conformance.STUDY_ROOT_FIND)
+GET = GetRequest(message_id=10, affected_sop_class_uid=conformance.STUDY_ROOT_GET)
+MOVE = MoveRequest(message_id=11, affected_sop_class_uid=conformance.STUDY_ROOT_MOVE, move_destination="WS01")
+ACTION = ActionRequest(
+    message_id=12,
+    affected_sop_class_uid=conformance.STORAGE_COMMITMENT,
+    affected_sop_instance_uid=conformance.STORAGE_COMMITMENT_INSTANCE,
+    action_type_id=1,
+)
+
+
+def context_of(request):
+    return PresentationContext(
+        id=5, abstract_syntax=request.affected_sop_class_uid, transfer_syntax="1.2.840.10008.1.2"
+    )
+
+
+@implementer(IServiceProvider)
+class Provider:
+    """Performs its requests by succeeding."""
+
+    def __init__(self, service, *command_fields):
+        self.service = service
+        self.command_fields = frozenset(command_fields)
+
+    def begin(self, request, transfer_syntax_uid, session):
+        return Decided(Status.SUCCESS, on_written=session.on_written)
+
+
+OTHERS = (
+    Provider("query", CommandField.C_FIND_RQ),
+    Provider("retrieve", CommandField.C_GET_RQ, CommandField.C_MOVE_RQ),
+    Provider("commitment", CommandField.N_ACTION_RQ),
 )
 
 
 @pytest.fixture
 def registry(objects, index):
-    return Registry(conformance.sop_classes(), [StorageProvider(objects, index), VerificationProvider()])
+    return Registry(
+        conformance.sop_classes(), [StorageProvider(objects, index), VerificationProvider(), *OTHERS]
+    )
 
 
 @pytest.fixture
@@ -88,6 +133,73 @@ def test_success_repeats_the_request(answer):
     )
 
 
+@pytest.mark.parametrize("request_", [FIND, GET, MOVE], ids=["C-FIND", "C-GET", "C-MOVE"])
+def test_queries_and_retrievals_repeat_their_class_alone(request_, answer):
+    """They have no instance, and a C-MOVE-RSP no Move Destination."""
+    assert answer(request_, context_of(request_)) == Response(
+        command_field=request_.command_field | 0x8000,
+        message_id_being_responded_to=request_.message_id,
+        status=Status.SUCCESS,
+        affected_sop_class_uid=request_.affected_sop_class_uid,
+    )
+
+
+def test_an_n_action_is_answered_with_its_requested_uids_as_affected_ones(answer):
+    """PS3.7 10.3.5.2, and 10.1.4.1.4: its Action Type ID where it succeeded."""
+    assert answer(ACTION, context_of(ACTION)) == Response(
+        command_field=CommandField.N_ACTION_RSP,
+        message_id_being_responded_to=12,
+        status=Status.SUCCESS,
+        affected_sop_class_uid=conformance.STORAGE_COMMITMENT,
+        affected_sop_instance_uid=conformance.STORAGE_COMMITMENT_INSTANCE,
+        action_type_id=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "carried"), [(0x0000, 1), (0x0123, 1), (0x0110, None), (0x0112, None), (0x0124, None)]
+)
+def test_an_action_type_is_repeated_where_it_was_performed_or_is_what_is_wrong(status, carried, registry):
+    assert registry.response(ACTION, Outcome(status=status)).action_type_id == carried
+
+
+def test_nothing_but_an_n_action_has_an_action_type(registry):
+    for request in (STORE, ECHO, FIND, GET, MOVE):
+        encoded = registry.response(request, Outcome(status=0)).encode()
+        assert command.Tag.ACTION_TYPE_ID not in command.decode(encoded)
+
+
+@pytest.mark.parametrize("remaining", [None, 0, 4])
+def test_the_counters_of_sub_operations_are_carried_as_they_are_given(remaining, registry):
+    counters = SubOperations(remaining=remaining, completed=3, failed=2, warning=1)
+    response = registry.response(MOVE, Outcome(status=0xFF00, sub_operations=counters))
+    carried = messages.parse(command.decode(response.encode()))
+    assert carried.remaining_sub_operations == remaining
+    assert carried.completed_sub_operations == 3
+    assert carried.failed_sub_operations == 2
+    assert carried.warning_sub_operations == 1
+
+
+def test_what_has_no_counters_carries_none(registry):
+    response = registry.response(FIND, Outcome(status=0xFF00))
+    assert response.completed_sub_operations is response.failed_sub_operations is None
+    assert response.warning_sub_operations is response.remaining_sub_operations is None
+
+
+def test_more_sub_operations_than_a_counter_can_say_are_said_as_the_most(registry):
+    counters = SubOperations(remaining=70_000, completed=65_536, failed=65_535, warning=1_000_000)
+    response = registry.response(GET, Outcome(status=0xFF00, sub_operations=counters))
+    assert response.remaining_sub_operations == response.completed_sub_operations == 65_535
+    assert response.failed_sub_operations == response.warning_sub_operations == 65_535
+    response.encode()
+
+
+@pytest.mark.parametrize("data_set", [None, b"", b"\x08\0"])
+def test_a_response_announces_its_data_set(data_set, registry):
+    response = registry.response(FIND, Outcome(status=0xFF00, data_set=data_set))
+    assert response.has_data_set is (data_set is not None)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """A request that is refused."""
@@ -110,9 +222,40 @@ REFUSED = [
     Row(name="C-FIND", request=FIND, status=0x0211, comment="C-FIND-RQ is not performed on this context"),
     Row(
         name="the longest name",
-        request=OtherRequest(command_field=CommandField.N_EVENT_REPORT_RQ, message_id=1),
+        request=EventReportRequest(
+            message_id=1,
+            affected_sop_class_uid=conformance.STORAGE_COMMITMENT,
+            affected_sop_instance_uid=conformance.STORAGE_COMMITMENT_INSTANCE,
+            event_type_id=1,
+        ),
+        context=context_of(ACTION),
         status=0x0211,
         comment="N-EVENT-REPORT-RQ is not performed on this context",
+    ),
+    Row(
+        name="C-GET on a context of C-MOVE",
+        request=dataclasses.replace(GET, affected_sop_class_uid=conformance.STUDY_ROOT_MOVE),
+        context=context_of(MOVE),
+        status=0x0211,
+        comment="C-GET-RQ is not performed on this context",
+    ),
+    Row(
+        name="C-MOVE on a context of C-GET",
+        request=dataclasses.replace(MOVE, affected_sop_class_uid=conformance.STUDY_ROOT_GET),
+        context=context_of(GET),
+        status=0x0211,
+        comment="C-MOVE-RQ is not performed on this context",
+    ),
+    Row(
+        name="N-GET of Storage Commitment",
+        request=OtherRequest(
+            command_field=CommandField.N_GET_RQ,
+            message_id=1,
+            affected_sop_class_uid=conformance.STORAGE_COMMITMENT,
+        ),
+        context=context_of(ACTION),
+        status=0x0211,
+        comment="N-GET-RQ is not performed on this context",
     ),
     Row(
         name="a command that nobody knows",
@@ -143,7 +286,21 @@ REFUSED = [
         name="another SOP Class",
         request=store(affected_sop_class_uid=MR),
         status=0x0122,
-        comment="Affected SOP Class UID is not the Abstract Syntax of the context",
+        comment="Affected SOP Class UID is not the context's Abstract Syntax",
+    ),
+    Row(
+        name="the other root's class of C-FIND",
+        request=dataclasses.replace(FIND, affected_sop_class_uid=conformance.PATIENT_ROOT_FIND),
+        context=context_of(FIND),
+        status=0x0122,
+        comment="Affected SOP Class UID is not the context's Abstract Syntax",
+    ),
+    Row(
+        name="another class of N-ACTION",
+        request=dataclasses.replace(ACTION, affected_sop_class_uid=CT),
+        context=context_of(ACTION),
+        status=0x0118,
+        comment="Requested SOP Class UID is not the context's Abstract Syntax",
     ),
     Row(name="no SOP Class at all", request=store(affected_sop_class_uid=NAME), status=0x0122),
     Row(
@@ -173,6 +330,20 @@ REFUSED = [
         status=0x0124,
         comment="The calling AE may not use the service verification",
     ),
+    *(
+        Row(
+            name=f"no {service}",
+            request=request,
+            context=context_of(request),
+            services=frozenset(conformance.SERVICES) - {service},
+            status=0x0124,
+            comment=f"The calling AE may not use the service {service}",
+        )
+        for service, request in (
+            *(("query", FIND), ("retrieve", GET), ("retrieve", MOVE)),
+            ("commitment", ACTION),
+        )
+    ),
     Row(
         name="not authorized and a malformed UID",
         request=store(affected_sop_instance_uid=NAME),
@@ -184,6 +355,13 @@ REFUSED = [
         request=store(affected_sop_instance_uid=NAME),
         status=0x0117,
         comment="Affected SOP Instance UID is no UID as PS3.5 9.1 has it",
+    ),
+    Row(
+        name="a malformed UID of N-ACTION",
+        request=dataclasses.replace(ACTION, affected_sop_instance_uid=NAME),
+        context=context_of(ACTION),
+        status=0x0117,
+        comment="Requested SOP Instance UID is no UID as PS3.5 9.1 has it",
     ),
     Row(
         name="an empty UID and no Data Set",
@@ -233,14 +411,12 @@ def test_what_is_not_kept(name, faults, status, answer, request):
     assert response.affected_sop_instance_uid == INSTANCE
 
 
-def test_every_sop_class_of_the_statement_has_its_provider(answer):
+def test_every_sop_class_has_its_provider(answer):
+    requests = {"verification": ECHO, "storage": STORE, "query": FIND, "commitment": ACTION}
     for uid, sop_class in conformance.sop_classes().items():
-        context = PresentationContext(id=1, abstract_syntax=uid, transfer_syntax="1.2.840.10008.1.2")
-        request = dataclasses.replace(
-            ECHO if sop_class.service == conformance.VERIFICATION_SERVICE else STORE,
-            affected_sop_class_uid=uid,
-        )
-        assert answer(request, context).status == Status.SUCCESS
+        retrieval = MOVE if uid.endswith(".2") else GET
+        request = dataclasses.replace(requests.get(sop_class.service, retrieval), affected_sop_class_uid=uid)
+        assert answer(request, context_of(request)).status == Status.SUCCESS
 
 
 def test_the_provider_is_given_what_was_negotiated(session):
@@ -258,7 +434,9 @@ def test_the_provider_is_given_what_was_negotiated(session):
 
 
 def test_a_service_without_a_provider_is_found_at_the_start():
-    with pytest.raises(ValueError, match="no provider for storage"):
+    with pytest.raises(ValueError, match=r"no provider for storage$"):
+        Registry(conformance.sop_classes(), [VerificationProvider(), *OTHERS])
+    with pytest.raises(ValueError, match=r"no provider for commitment, query, retrieve, storage$"):
         Registry(conformance.sop_classes(), [VerificationProvider()])
 
 

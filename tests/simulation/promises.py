@@ -15,7 +15,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from sdcc.archive.directories import OBJECTS
 from sdcc.archive.incoming import INCOMING, PROCESS_LOCK
 from sdcc.interfaces import StoredObject
-from sdcc.network.exchange import FRAGMENT_COST
+from sdcc.network.inbox import FRAGMENT_COST
 
 from .conditions import ROOT, Conditions
 from .database import Database
@@ -181,7 +181,7 @@ class Promises:
         exchange = transport.protocol and transport.protocol._exchange
         if exchange:
             piece = size + FRAGMENT_COST * (size // SHORTEST_VALUE + 1)
-            _check_limit("bytes in the queue", exchange._queued, conditions.queue + piece)
+            _check_limit("bytes in the queue", exchange._inbox.size, conditions.queue + piece)
             _check_limit("bytes waiting", exchange._account.bytes, conditions.waiting_of_one + rest)
 
     def _check_row(self, stored: StoredObject) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,6 +32,9 @@ VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"
 WORKLIST = "1.2.840.10008.5.1.4.31"
+FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+GET = "1.2.840.10008.5.1.4.1.2.2.3"
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -78,8 +82,8 @@ def answer(*contexts: AnsweredContext) -> AssociateAC:
     )
 
 
-def accepted(request: AssociateRQ) -> AssociateAC:
-    return accept(request, sop_classes(), maximum_length=16_384)
+def accepted(request: AssociateRQ, *services: str) -> AssociateAC:
+    return accept(request, sop_classes(), maximum_length=16_384, services=frozenset(services))
 
 
 # --- contexts ------------------------------------------------------------------------------
@@ -111,11 +115,12 @@ def test_the_first_supported_transfer_syntax_in_the_requestors_order(
 
 
 def test_every_class_takes_its_transfer_syntaxes_and_no_other() -> None:
-    """31 classes; Verification takes Implicit VR Little Endian alone, each storage class all nine."""
+    """Verification takes Implicit VR Little Endian alone, each storage class all nine, the others two."""
     classes = sop_classes()
-    assert len(classes) == 31
-    for uid, transfer_syntax in itertools.product(classes, NINE | {DEFLATED}):
-        allowed = {IMPLICIT} if uid == VERIFICATION else NINE
+    assert len(classes) == 38
+    allowed_of = {"verification": {IMPLICIT}, "storage": NINE}
+    for (uid, sop_class), transfer_syntax in itertools.product(classes.items(), NINE | {DEFLATED}):
+        allowed = allowed_of.get(sop_class.service, {IMPLICIT, EXPLICIT})
         (given,) = accepted(request(context(1, uid, transfer_syntax))).presentation_contexts
         assert given.result == (ACCEPTANCE if transfer_syntax in allowed else NO_TRANSFER_SYNTAX)
 
@@ -213,15 +218,31 @@ def test_the_requestor_may_be_the_scu_and_never_the_scp(
     assert roles == [(CT, *answered)]
 
 
-def given_roles(*proposed: RoleSelection) -> list[tuple[str, bool, bool]]:
+def given_roles(*proposed: RoleSelection, services: tuple[str, ...] = ()) -> list[tuple[str, bool, bool]]:
     asked = request(
         context(1, CT, IMPLICIT),
         context(3, MR, DEFLATED),
         context(5, WORKLIST, IMPLICIT),
+        context(7, GET, IMPLICIT),
         user_information=proposed,
     )
-    roles = [item for item in accepted(asked).user_information if isinstance(item, RoleSelection)]
+    answered = accepted(asked, *services).user_information
+    roles = [item for item in answered if isinstance(item, RoleSelection)]
     return [(role.sop_class_uid, role.scu, role.scp) for role in roles]
+
+
+@pytest.mark.parametrize("scu", [False, True])
+@pytest.mark.parametrize("scp", [False, True])
+def test_who_may_retrieve_may_be_the_scp_of_what_is_stored(scu: bool, scp: bool) -> None:
+    """So a C-GET gives it back; and the requestor is the SCU as well, if it proposes to be."""
+    role = RoleSelection(sop_class_uid=CT, scu=scu, scp=scp)
+    assert given_roles(role, services=("retrieve",)) == [(CT, scu, scp)]
+    assert given_roles(role, services=("storage", "query", "commitment")) == [(CT, scu, False)]
+
+
+def test_who_may_retrieve_is_the_scp_of_nothing_else() -> None:
+    role = RoleSelection(sop_class_uid=GET, scu=True, scp=True)
+    assert given_roles(role, services=("retrieve",)) == [(GET, True, False)]
 
 
 @pytest.mark.parametrize("uid", [MR, WORKLIST, VERIFICATION, "1.2.3", ""])
@@ -237,6 +258,62 @@ def test_a_class_is_answered_one_role_however_often_it_was_proposed() -> None:
     """Or as many as a request can hold would not fit into the answer."""
     proposed = [RoleSelection(sop_class_uid=CT, scu=True, scp=True)] * 2_000
     assert given_roles(*proposed) == [(CT, True, False)]
+
+
+# --- SOP Class Extended Negotiation --------------------------------------------------------
+
+
+def given_extensions(*proposed: SOPClassExtendedNegotiation) -> list[SOPClassExtendedNegotiation]:
+    asked = request(
+        context(1, FIND, IMPLICIT),
+        context(3, MOVE, EXPLICIT, IMPLICIT),
+        context(5, GET, IMPLICIT),
+        context(7, GET[:-1] + "1", DEFLATED),
+        context(9, CT, IMPLICIT),
+        user_information=proposed,
+    )
+    answered = accepted(asked).user_information
+    return [item for item in answered if isinstance(item, SOPClassExtendedNegotiation)]
+
+
+@pytest.mark.parametrize(
+    ("uid", "proposed", "answered"),
+    [
+        (FIND, b"\1", b"\1"),
+        (FIND, b"\0", b"\0"),
+        (FIND, b"\1\1", b"\1\1"),
+        (FIND, b"\0\1", b"\0\1"),
+        (FIND, b"\1\1\1", b"\1\1\0"),
+        (FIND, b"\1\1\1\1", b"\1\1\0\0"),
+        (FIND, b"\1\1\1\1\1", b"\1\1\0\0\0"),
+        (FIND, b"\1" * 60_000, b"\1\1\0\0\0"),
+        (FIND, b"\2\xff", b"\0\1"),
+        (MOVE, b"\1", b"\1"),
+        (MOVE, b"\1\1\1", b"\1\0"),
+        (GET, b"\0\1", b"\0\0"),
+    ],
+)
+def test_of_what_is_proposed_that_is_answered_which_is_supported(
+    uid: str, proposed: bytes, answered: bytes
+) -> None:
+    """PS3.4 C.5: relational queries and retrieval, and combined date-time matching; nothing else."""
+    given = given_extensions(SOPClassExtendedNegotiation(uid, proposed))
+    assert given == [SOPClassExtendedNegotiation(uid, answered)]
+
+
+@pytest.mark.parametrize("uid", [CT, VERIFICATION, WORKLIST, "1.2.840.10008.5.1.4.1.2.1.1", ""])
+def test_extended_negotiation_is_answered_for_accepted_classes_only_that_have_one(uid: str) -> None:
+    assert given_extensions(SOPClassExtendedNegotiation(uid, b"\1\1")) == []
+
+
+def test_nothing_proposed_is_nothing_answered() -> None:
+    assert given_extensions() == []
+    assert given_extensions(SOPClassExtendedNegotiation(FIND, b"")) == []
+
+
+def test_a_class_is_answered_once_however_often_it_was_extended() -> None:
+    proposed = [SOPClassExtendedNegotiation(FIND, b"\0\0"), SOPClassExtendedNegotiation(FIND, b"\1")]
+    assert given_extensions(*proposed * 100) == [SOPClassExtendedNegotiation(FIND, b"\1")]
 
 
 # --- what both sides have then -------------------------------------------------------------
@@ -255,6 +332,80 @@ def test_both_sides_have_the_same_contexts() -> None:
     }
     assert accepted_contexts(asked, given) == expected
     assert accepted_contexts(asked, received) == expected
+
+
+def test_both_sides_have_the_same_roles_and_extensions() -> None:
+    asked = request(
+        context(1, CT, IMPLICIT),
+        context(3, CT, JPEG_LOSSLESS),
+        context(5, MR, IMPLICIT),
+        context(7, FIND, IMPLICIT),
+        context(9, GET, IMPLICIT),
+        user_information=(
+            RoleSelection(sop_class_uid=CT, scu=False, scp=True),
+            SOPClassExtendedNegotiation(FIND, b"\1\0\1"),
+        ),
+    )
+    given = accepted(asked, "retrieve")
+    received = decode(2, given.encode()[6:])
+    assert isinstance(received, AssociateAC)
+    for found in (accepted_contexts(asked, given), accepted_contexts(asked, received)):
+        roles = {number: (c.requestor_is_scu, c.requestor_is_scp) for number, c in found.items()}
+        assert roles == {
+            **{1: (False, True), 3: (False, True)},
+            **{5: (True, False), 7: (True, False), 9: (True, False)},
+        }
+        assert {number: c.extended for number, c in found.items()} == {
+            **{1: b"", 3: b"", 5: b"", 9: b""},
+            7: b"\1\0\0",
+        }
+
+
+@pytest.mark.parametrize(
+    ("proposed", "answered", "roles"),
+    [
+        (None, None, (True, False)),
+        ((True, True), None, (True, False)),
+        ((False, True), None, (True, False)),
+        (None, (False, True), (True, False)),
+        ((True, True), (True, True), (True, True)),
+        ((True, True), (False, True), (False, True)),
+        ((False, True), (True, True), (False, True)),
+        ((True, False), (True, True), (True, False)),
+        ((True, True), (False, False), (False, False)),
+    ],
+)
+def test_a_role_is_had_if_it_was_proposed_and_accepted_and_else_the_default(
+    proposed: tuple[bool, bool] | None, answered: tuple[bool, bool] | None, roles: tuple[bool, bool]
+) -> None:
+    """PS3.7 D.3.3.4; a peer that accepts what nobody proposed gives nothing away."""
+
+    def items(role: tuple[bool, bool] | None) -> tuple[RoleSelection, ...]:
+        return () if role is None else (RoleSelection(sop_class_uid=CT, scu=role[0], scp=role[1]),)
+
+    asked = request(context(1, CT, IMPLICIT), user_information=items(proposed))
+    given = replace(
+        answer(AnsweredContext(id=1, result=0, transfer_syntax=IMPLICIT)), user_information=items(answered)
+    )
+    found = accepted_contexts(asked, given)[1]
+    assert (found.requestor_is_scu, found.requestor_is_scp) == roles
+
+
+@pytest.mark.parametrize(
+    ("proposed", "answered", "agreed"),
+    [((), (b"\1",), b""), ((b"\1",), (), b""), ((b"\1\1",), (b"\1\0",), b"\1\0")],
+)
+def test_what_was_not_proposed_is_not_agreed_on(
+    proposed: tuple[bytes, ...], answered: tuple[bytes, ...], agreed: bytes
+) -> None:
+    def items(fields: tuple[bytes, ...]) -> tuple[SOPClassExtendedNegotiation, ...]:
+        return tuple(SOPClassExtendedNegotiation(FIND, field) for field in fields)
+
+    asked = request(context(1, FIND, IMPLICIT), user_information=items(proposed))
+    given = replace(
+        answer(AnsweredContext(id=1, result=0, transfer_syntax=IMPLICIT)), user_information=items(answered)
+    )
+    assert accepted_contexts(asked, given)[1].extended == agreed
 
 
 ASKED = request(context(1, CT, EXPLICIT, IMPLICIT), context(3, MR, IMPLICIT))

@@ -1,0 +1,94 @@
+"""What a peer has sent and nobody has looked at, and the requests among it that must wait.
+
+It puts messages together and keeps their order. When something may be looked at, and what comes of it,
+is for whoever has it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Container
+
+from sdcc.dimse.fragments import DataSetPiece, MessageAssembler, Received
+from sdcc.dimse.messages import CancelRequest, Response
+from sdcc.upper_layer.framing import Fragment
+
+#: What a fragment costs beyond its data, in bytes.
+FRAGMENT_COST = 256
+
+
+class Inbox:
+    """One direction of an association.
+
+    :param context_ids: of the accepted Presentation Contexts.
+    """
+
+    def __init__(self, context_ids: Container[int]) -> None:
+        self._assembler = MessageAssembler(context_ids)
+        #: What was not looked at yet.
+        self.fragments: deque[Fragment] = deque()
+        #: What was looked at and had to wait: requests, with what is there of their Data Sets. It came before
+        #: all the fragments.
+        self.put_off: deque[Received] = deque()
+        #: The Data Set that is coming belongs to a response, and is let go by.
+        self._is_passing_by = False
+        #: Bytes that wait.
+        self.size = 0
+
+    @property
+    def is_inside_message(self) -> bool:
+        """Whether a message has been looked at of which more must come."""
+        return not self._assembler.is_between_messages
+
+    @property
+    def is_inside_request(self) -> bool:
+        """Whether such a message, if it is a request, was not put off."""
+        return self.is_inside_message and not self.put_off
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.fragments or self.put_off)
+
+    def add(self, received: list[Fragment]) -> None:
+        self.fragments.extend(received)
+        self.size += sum(len(fragment.data) + FRAGMENT_COST for fragment in received)
+
+    def clear(self) -> None:
+        self.fragments.clear()
+        self.put_off.clear()
+        self.size = 0
+
+    def take_put_off(self) -> Received:
+        received = self.put_off.popleft()
+        self.size -= _cost(received)
+        return received
+
+    def take(self, may_begin: bool) -> Received | None:
+        """Look at a fragment; give what became known by it and need not wait.
+
+        :param may_begin: whether a request need not.
+        :raises CommandError: the peer broke PS3.7.
+        """
+        fragment = self.fragments.popleft()
+        self.size -= len(fragment.data) + FRAGMENT_COST
+        received = self._assembler.add(*fragment)
+        if isinstance(received, DataSetPiece):
+            if self._is_passing_by:
+                return None
+            waits = bool(self.put_off)
+        elif received is None:
+            return None
+        else:
+            message = received.message
+            self._is_passing_by = isinstance(message, Response)
+            is_request = not isinstance(message, Response | CancelRequest)
+            waits = is_request and (not may_begin or bool(self.put_off))
+        if waits:
+            self.put_off.append(received)
+            self.size += _cost(received)
+            return None
+        return received
+
+
+def _cost(received: Received) -> int:
+    return FRAGMENT_COST + (len(received.data) if isinstance(received, DataSetPiece) else 0)
