@@ -426,14 +426,17 @@ class IRequests(Interface):
     """An established association as this side may make requests over it, one at a time."""
 
     contexts = Attribute(
-        "Mapping[int, PresentationContext]: the accepted contexts on which this side is SCU, by ID"
+        "Mapping[int, PresentationContext]: by ID, the accepted contexts on which this side is SCU, and those of "
+        "Storage Commitment on which it is SCP, which has events to report"
     )
 
     async def request(context_id: int, message: Any, data_set: AsyncIterator[bytes] | None = None) -> Any:
         """Send a request of :mod:`sdcc.dimse.messages` and its Data Set; give the peer's last
         :class:`~sdcc.dimse.messages.Response` to it.
 
-        Of the Data Set no more is asked for than the transport takes.
+        Of the Data Set no more is asked for than the transport takes. Its iterator is closed in any case.
+
+        :param message: its Message ID and `has_data_set` are set here, whatever they are.
 
         :raises AssociationLost: there is no answer and will be none.
         :raises Exception: what `data_set` raised; the association is aborted then, because a message that
@@ -465,8 +468,12 @@ class ICaller(Interface):
 
 
 class IConversation(Interface):
-    """What an operation that has several responses may say to its peer, and hear, before it ends."""
+    """What an operation may say to its peer, and hear, before it ends: all but C-STORE and C-ECHO, which
+    have one response and nothing to say before it."""
 
+    context = Attribute(
+        "PresentationContext: that the request came on, with what was negotiated for it; None: C-STORE or C-ECHO"
+    )
     is_cancelled = Attribute("bool: whether the peer has sent a C-CANCEL-RQ for it, or is gone")
 
     async def respond(outcome: Outcome) -> None:

@@ -126,25 +126,64 @@ def fragments(
     :param maximum_length: what the peer announced (PS3.8 D.1); 0: no limit.
     :raises ValueError: no fragment fits such a length.
     """
+    room = fragment_room(maximum_length)
+    yield from _cut(Cutter(context_id, is_command=True, room=room), (command_set,))
+    if data_set is not None:
+        yield from _cut(Cutter(context_id, is_command=False, room=room), data_set)
+
+
+def fragment_room(maximum_length: int) -> int:
+    """The bytes that a fragment holds, in a P-DATA-TF of its own no longer than the peer announced.
+
+    :raises ValueError: no fragment fits such a length.
+    """
     # Even, because there are peers that refuse a fragment of odd length.
     room = (maximum_length or OWN_MAXIMUM_LENGTH) - _VALUE_HEADER_LENGTH & ~1
     if room <= 0:
         raise ValueError(f"maximum length {maximum_length}: {_VALUE_HEADER_LENGTH + 2} or more is needed")
-    yield from _cut(context_id, True, (command_set,), room)
-    if data_set is not None:
-        yield from _cut(context_id, False, data_set, room)
+    return room
 
 
-def _cut(context_id: int, is_command: bool, chunks: Iterable[bytes], room: int) -> Iterator[bytes]:
-    waiting = bytearray()
+class Cutter:
+    """Cuts one Command Set or Data Set, as its bytes come, into P-DATA-TF PDUs of one fragment each.
+
+    :param room: of :func:`fragment_room`.
+    """
+
+    def __init__(self, context_id: int, *, is_command: bool, room: int) -> None:
+        self._context_id = context_id
+        self._is_command = is_command
+        self._room = room
+        #: What may yet be the last fragment, and is no longer than one.
+        self._rest = bytearray()
+
+    def add(self, chunk: bytes) -> Iterator[bytes]:
+        """The PDUs that are known to be full and not the last."""
+        rest, room = self._rest, self._room
+        start = room - len(rest)
+        if len(chunk) > start:
+            view = memoryview(chunk)
+            yield self._pdu(rest + view[:start])
+            rest.clear()
+            while len(chunk) - start > room:
+                yield self._pdu(view[start : start + room])
+                start += room
+            rest += view[start:]
+        else:
+            rest += chunk
+
+    def end(self) -> bytes:
+        """The last PDU."""
+        return self._pdu(self._rest, is_last=True)
+
+    def _pdu(self, data: bytearray | memoryview, *, is_last: bool = False) -> bytes:
+        header = PDataTF.header(
+            context_id=self._context_id, is_command=self._is_command, is_last=is_last, length=len(data)
+        )
+        return b"".join((header, data))
+
+
+def _cut(cutter: Cutter, chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
-        waiting += chunk
-        while len(waiting) > room:
-            yield _pdu(context_id, is_command, False, waiting[:room])
-            del waiting[:room]
-    yield _pdu(context_id, is_command, True, waiting)
-
-
-def _pdu(context_id: int, is_command: bool, is_last: bool, data: bytearray) -> bytes:
-    header = PDataTF.header(context_id=context_id, is_command=is_command, is_last=is_last, length=len(data))
-    return header + data
+        yield from cutter.add(chunk)
+    yield cutter.end()
