@@ -18,7 +18,7 @@ from sdcc.upper_layer.pdu import PDataTF
 
 #: The longest Command Set that is gathered, in bytes.
 MAXIMUM_COMMAND_LENGTH = 64 * 1024
-#: The longest P-DATA-TF that is sent to a peer that sets no limit.
+#: The longest P-DATA-TF that is sent, whatever the peer would take: as much is held of a Data Set being sent.
 OWN_MAXIMUM_LENGTH = 1024 * 1024
 #: Of the maximum length of PS3.8 D.1, the bytes that a Presentation Data Value's own header takes.
 _VALUE_HEADER_LENGTH = 6
@@ -138,7 +138,7 @@ def fragment_room(maximum_length: int) -> int:
     :raises ValueError: no fragment fits such a length.
     """
     # Even, because there are peers that refuse a fragment of odd length.
-    room = (maximum_length or OWN_MAXIMUM_LENGTH) - _VALUE_HEADER_LENGTH & ~1
+    room = min(maximum_length or OWN_MAXIMUM_LENGTH, OWN_MAXIMUM_LENGTH) - _VALUE_HEADER_LENGTH & ~1
     if room <= 0:
         raise ValueError(f"maximum length {maximum_length}: {_VALUE_HEADER_LENGTH + 2} or more is needed")
     return room

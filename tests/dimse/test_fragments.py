@@ -307,8 +307,11 @@ def test_any_message_fits_any_maximum_length(command, chunks, maximum_length):
         assert all(len(data) % 2 == 0 and data for _, data in own[:-1])
 
 
-def test_without_a_limit_of_the_peer_our_own_holds():
-    pdus = list(fragments(1, b"command!", [bytes(3 * OWN_MAXIMUM_LENGTH)], maximum_length=0))
+@pytest.mark.parametrize("maximum_length", [0, OWN_MAXIMUM_LENGTH + 2, 0xFFFFFFFF])
+def test_without_a_lower_limit_of_the_peer_our_own_holds(maximum_length):
+    """What is held until a fragment is full is bounded, whatever a peer announces."""
+    chunks = [bytes(3 * OWN_MAXIMUM_LENGTH)]
+    pdus = list(fragments(1, b"command!", chunks, maximum_length=maximum_length))
     assert max(len(pdu) - 6 for pdu in pdus) == OWN_MAXIMUM_LENGTH
 
 
