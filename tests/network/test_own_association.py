@@ -1,4 +1,4 @@
-"""One association of ours, from the answer to its request to its end: whatever the peer does, nothing is left."""
+"""One association of ours, from the answer to its request to its end: nothing that a peer does is left open."""
 
 from __future__ import annotations
 
