@@ -26,14 +26,15 @@ from twisted.internet.task import Clock
 from sdcc.archive import stored_files
 from sdcc.archive.filesystem import FileSystem
 from sdcc.config import Configuration, load
-from sdcc.control import archive, reindexing
 from sdcc.control import reindex as command
-from sdcc.control.archive import INTERRUPTED
+from sdcc.control import reindexing
 from sdcc.control.reindex import reindex
 from sdcc.control.reindexing import Reindexing
+from sdcc.control.synchronous import INTERRUPTED
 from sdcc.inspection import files
 from sdcc.inspection.files import Files
 from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject, Unstorable
+from sdcc.threads import Threads
 
 from ..archives import ANY, Reception, as_found, at_the_end, registered
 
@@ -192,9 +193,9 @@ def test_what_cannot_be_used_is_said(
     text: str,
     says: str,
 ) -> None:
-    monkeypatch.setattr(archive.Threads, "start", lambda threads: None)
-    monkeypatch.setattr(archive.Threads, "stop", lambda threads: None)
-    monkeypatch.setattr(archive.Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
+    monkeypatch.setattr(Threads, "start", lambda threads: None)
+    monkeypatch.setattr(Threads, "stop", lambda threads: None)
+    monkeypatch.setattr(Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
     if text:
         (tmp_path / "sdcc-data" / "objects").mkdir(parents=True)
     assert command.run(None, load(Path(configured(text))), react=outside) == 1
