@@ -135,7 +135,7 @@ class Sending:
             finally:
                 await self._association.release()
                 self._association = None
-            if lost is not None and self._answers == answers:
+            if lost is not None and self._answers == answers and not self.is_interrupted:
                 self._give_up(waiting, f"not tried: {lost}")
 
     async def _open(self, proposed: Sequence[ProposedContext]) -> IOwnAssociation:
