@@ -1,4 +1,4 @@
-"""One association of ours, from the answer to its request to its end: nothing that a peer does is left open."""
+"""One association of ours, from the answer to its request to its end: nothing is left, whatever a peer does."""
 
 from __future__ import annotations
 
