@@ -90,6 +90,10 @@ The administrator may verify a connection with ``sdccctl echo``. That opens an a
 Presentation Context, Verification with Implicit VR Little Endian as SCU. Its calling AE title is
 $first_local.
 
+The administrator may send files with ``sdccctl send``. That opens an association with a Presentation
+Context for each pair of SOP Class and Transfer Syntax that the files have, as SCU, and another one
+for each 128 of them. The Data Sets are sent as they are. The calling AE title is the same.
+
 2.3 Association Acceptance Policies
 -----------------------------------
 

@@ -158,6 +158,28 @@ def test_an_unknown_peer_is_not_tried(config: str, capsys: pytest.CaptureFixture
     )
 
 
+HUNG_RESOLVER = """
+import socket, sys, time
+socket.getaddrinfo = lambda *arguments, **options: time.sleep(3600)
+from sdcc.control import main
+sys.exit(main(["echo", "X@peer.example.org:104", "--timeout", "0.2"]))
+"""
+
+
+def test_a_resolver_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
+    """Not even the end of the process, which would wait for a thread of the reactor's."""
+    done = subprocess.run(
+        [sys.executable, "-c", HUNG_RESOLVER],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    words = "no connection to peer.example.org:104: the host name was not resolved in time"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"X@peer.example.org:104: {words}\n")
+
+
 def test_a_port_where_nobody_listens_is_said_to_be_so(tmp_path: Path) -> None:
     """As a process, on its real reactor."""
     with socket.socket() as taken:

@@ -91,7 +91,8 @@ def test_what_dcmtk_does_not_take_is_said(dcmtk, tmp_path):
     assert done.returncode == 1
     assert done.stdout == "0 sent, 2 failed\n"
     assert done.stderr.splitlines() == [
-        f"{compressed}: the peer does not take US Image Storage in JPEG 2000 Image Compression",
+        f"{compressed}: the peer does not take Secondary Capture Image Storage in JPEG 2000 "
+        "Image Compression",
         f"{plain}: the peer does not take CT Image Storage in Explicit VR Little Endian",
     ]
 

@@ -1,4 +1,4 @@
-"""One association of ours, from the answer to its request to its end: nothing is left, whatever a peer does."""
+"""One association of ours, from the answer to its request to its end, whatever the peer does meanwhile."""
 
 from __future__ import annotations
 
