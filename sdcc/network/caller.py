@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
+from weakref import WeakSet
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
@@ -62,7 +63,8 @@ class Caller:
         self._maximum_pdu_length = maximum_pdu_length
         self._timeouts = timeouts
         self._numbers = count(1)
-        self._open: set[OwnAssociation] = set()
+        #: Those that stand: the reactor knows them as long.
+        self._open: WeakSet[OwnAssociation] = WeakSet()
         self._is_stopped = False
 
     def may_call(self, ae_title: str) -> bool:
@@ -80,7 +82,6 @@ class Caller:
             clock=self._reactor,
             timeouts=self._timeouts,
             name=printable(f"{calling_ae}->{called_ae}({next(self._numbers)})"),
-            closed=self._open.discard,
         )
         await self._connect(remote, association)
         self._open.add(association)

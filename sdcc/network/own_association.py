@@ -54,7 +54,6 @@ class OwnAssociation(Connection):
     :param request: what will be asked for as soon as the connection stands.
     :param maximum_length: bytes of the longest P-DATA-TF that `request` announces.
     :param name: for the log.
-    :param closed: called when the connection is gone.
     """
 
     def __init__(
@@ -65,7 +64,6 @@ class OwnAssociation(Connection):
         clock: IReactorTime,
         timeouts: Timeouts,
         name: str,
-        closed: Callable[[OwnAssociation], None],
     ) -> None:
         association = Association(Role.REQUESTOR, maximum_length=maximum_length)
         super().__init__(association, clock, timeouts.artim)
@@ -73,13 +71,11 @@ class OwnAssociation(Connection):
         self._request = request
         self._timeouts = timeouts
         self._name = name
-        self._closed = closed
         #: The step under way, and whether what ends it has come.
         self._awaited: Deferred[None] | None = None
         self._has_come = False
         self._answer: AssociateAC | AssociateRJ | None = None
         self._exchange: OwnExchange | None = None
-        self._is_receiving = False
         self._is_paused = False
         self._is_released = False
         self._is_closed = False
@@ -179,7 +175,6 @@ class OwnAssociation(Connection):
         if self.association.may_abort:
             self.perform(self.association.abort())
             self._lose(error)
-        self._stop_artim()  # nothing is waited for any more
         if self._is_paused:
             self.transport.abortConnection()  # the peer does not read
         elif not self._is_closed:
@@ -188,12 +183,8 @@ class OwnAssociation(Connection):
     # --- the transport ---
 
     def dataReceived(self, data: bytes) -> None:
-        """What is waited for is handed on when all has been looked at that came with it, as an abort."""
-        self._is_receiving = True
-        try:
-            super().dataReceived(data)
-        finally:
-            self._is_receiving = False
+        """What came is handed on when all of it has been looked at: an abort may have come with an answer."""
+        super().dataReceived(data)
         self._go_on()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -203,7 +194,6 @@ class OwnAssociation(Connection):
         if self._is_released:
             self._has_come = True
             self._lose(AssociationAborted("the association was released"))
-        self._closed(self)
 
     def pauseProducing(self) -> None:
         self._is_paused = True
@@ -259,8 +249,6 @@ class OwnAssociation(Connection):
 
     def _go_on(self) -> None:
         """Hand on what has come."""
-        if self._is_receiving:
-            return
         if self._exchange is not None:
             self._exchange.hand_on()
             if self._lost is not None:

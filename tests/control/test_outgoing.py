@@ -73,16 +73,22 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_directories_are_looked_through_in_order(write: Callable[..., str], tmp_path: Path) -> None:
-    paths = [write(name) for name in ("2/b", "2/a", "1", "2/c/d")]
+    paths = [write(name) for name in ("2/b", "2/a", "1", "2/d/y", "2/c/x")]
     write("2/DICOMDIR", b"of no interest")
     readme = write("2/README", b"a text")
     found = find([paths[2], str(tmp_path / "2"), str(tmp_path / "gone")])
-    assert [os.path.relpath(file.path, tmp_path) for file in found.files] == ["1", "2/a", "2/b", "2/c/d"]
+    assert [os.path.relpath(file.path, tmp_path) for file in found.files] == [
+        "1",
+        "2/a",
+        "2/b",
+        "2/c/x",
+        "2/d/y",
+    ]
     assert found.faulty == [
         (readme, "no DICOM file: the prefix DICM is missing"),
         (str(tmp_path / "gone"), "No such file or directory"),
     ]
-    assert found.size == 4 * 64
+    assert found.size == 5 * 64
 
 
 def test_no_more_is_looked_at_than_is_wanted(write: Callable[..., str], tmp_path: Path) -> None:

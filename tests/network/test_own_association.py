@@ -211,8 +211,10 @@ def test_a_response_with_a_data_set_counts_when_that_is_whole(line: Line) -> Non
     response = answer(command_field=STORED, has_data_set=True)
     line.send(response)
     assert not stored.is_there
-    [*_, piece] = fragments(1, b"", [b"of no interest"], maximum_length=16384)
-    line.send(piece)
+    _, first, last = fragments(1, b"", [bytes(100)], maximum_length=64 + 6)
+    line.send(first)
+    assert not stored.is_there
+    line.send(last)
     assert stored.value.status == 0
 
 
