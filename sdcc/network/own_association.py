@@ -67,7 +67,8 @@ class OwnAssociation(Connection):
     ) -> None:
         association = Association(Role.REQUESTOR, maximum_length=maximum_length)
         super().__init__(association, clock, timeouts.artim)
-        assert association.associate(request) == [Effect.OPEN_TRANSPORT]
+        outputs = association.associate(request)
+        assert outputs == [Effect.OPEN_TRANSPORT], "which the caller does"
         self._request = request
         self._timeouts = timeouts
         self._name = name
