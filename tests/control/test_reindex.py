@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable, Coroutine
 from operator import itemgetter
 from pathlib import Path
@@ -434,21 +430,12 @@ def test_ctrl_c_ends_it_in_order_even_while_it_waits(
     assert code == INTERRUPTED
 
 
-def test_a_terminal_gets_a_bar(configured: Callable[[str], str], receive: Reception) -> None:
+def test_a_terminal_gets_a_bar(
+    configured: Callable[[str], str], receive: Reception, on_terminal: Callable[..., tuple[int, str]]
+) -> None:
     for number in range(3):
         receive(f"1.2.3.{number}")
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 25, 80, 0, 0))
-    done = subprocess.run(
-        [*SDCCCTL, "--config", configured("[index]\ntimeout = 0.1\n"), "reindex"],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        check=False,
-        timeout=60,
-    )
-    shown = os.read(ours, 1 << 16).decode()
-    os.close(ours)
-    os.close(theirs)
-    assert done.returncode == 0
+    code, shown = on_terminal("--config", configured("[index]\ntimeout = 0.1\n"), "reindex")
+    assert code == 0
     assert "100% " in shown
     assert "3 of 3 files, " in shown
