@@ -84,8 +84,10 @@ async def test_a_peer_that_does_not_read_bounds_what_is_buffered() -> None:
             taken += BLOCK
             yield bytes(BLOCK)
 
+    before = under_way()
     with StorageSCP(reads=False) as scp:
         association = await call(scp, dimse=0.2)
         with pytest.raises(NoResponse, match="no more of C-STORE-RQ taken"):
             await association.request(1, STORE, endless())
+        await nothing_is_left(before)
     assert taken < BOUND
