@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 
 
 def printable(text: str) -> str:
     """The text with everything escaped that is no printable character: line breaks, terminal
     controls, marks that turn the writing direction."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def ascii_json(values: Mapping[str, object]) -> str:
+    """A JSON object in a line for programs: pure ASCII, without a control character."""
+    return json.dumps(values).replace("\x7f", r"\u007f")
 
 
 #: What no AE value holds (PS3.5 6.2): control characters, the backslash, all that is not ISO 646.

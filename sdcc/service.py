@@ -41,8 +41,10 @@ from sdcc.inspection.look import Look
 from sdcc.interfaces import IIndex, IServiceProvider, RunInThread
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
+from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.server import BACKLOG, MAXIMUM_WAITING, AssociationServer
+from sdcc.network.timeouts import Timeouts
 from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
@@ -192,6 +194,15 @@ class SDCC(Service):
             lookup_in_thread=self._lookup_threads.run,
             remove=self._objects.remove,
         )
+        self._resolver = Resolver(self._lookup_threads.run, reactor)
+        #: Of associations to the `[[remote]]`.
+        self._caller = Caller(
+            configuration.remotes,
+            reactor,
+            resolve=self._resolver,
+            maximum_pdu_length=configuration.association.maximum_pdu_length,
+            timeouts=Timeouts.of(configuration.association),
+        )
         self._look: Look | None = None
         self._world = world
         self._waiting = WaitingBytes()
@@ -213,7 +224,7 @@ class SDCC(Service):
                 sop_classes,
                 limits,
                 circumstances,
-                Resolver(self._lookup_threads.run, reactor),
+                self._resolver,
             ),
             registry=Registry(sop_classes, providers),
             sop_classes=sop_classes,
@@ -222,6 +233,7 @@ class SDCC(Service):
             settings=configuration.association,
             clock=reactor,
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
+            at_cut=self._caller.stop,
         )
 
     @property
@@ -320,6 +332,7 @@ class SDCC(Service):
         steps = (
             *(port.stopListening for port in self._ports),
             self._server.stop,
+            self._caller.stop,
             *([self._look.stop] if self._look else []),
             self._index.stop,
             self._hand_doubts_on,

@@ -101,6 +101,10 @@ counted against the limits of 2.1.2.
   VR Little Endian as SCU, and send files with ``sdccctl send``, which proposes their SOP Classes and
   Transfer Syntaxes. The calling AE title is $first_local.
 
+The administrator may send files with ``sdccctl send``. That opens an association with a Presentation
+Context for each pair of SOP Class and Transfer Syntax that the files have, as SCU, and another one
+for each 128 of them. The Data Sets are sent as they are. The calling AE title is the same.
+
 2.3 Association Acceptance Policies
 -----------------------------------
 

@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc.config import Configuration, Local
+from sdcc.config import Configuration, Local, Remote
 from sdcc.index.sqlite import SQLiteIndex
-from sdcc.network.requestor import AssociationAborted, AssociationRejected, NotConnected, RequestorError, echo
+from sdcc.network.caller import Caller
+from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
+from sdcc.network.requestor import echo
+from sdcc.network.timeouts import Timeouts
 from sdcc.service import SDCC, CannotStart, ports
 
 
@@ -32,16 +36,14 @@ def configured(directory: Path, *locals_: Local) -> Configuration:
 
 
 async def verify(port: int, *, called: str = "SDCC", timeout: float = 10) -> Any:
-    return await echo(
+    caller = Caller(
+        (Remote(ae_title=called, address="127.0.0.1", port=port),),
         reactor,
-        address="127.0.0.1",
-        port=port,
-        called_ae=called,
-        calling_ae="TEST",
-        artim_timeout=5,
-        timeout=timeout,
+        resolve=Deferred,
         maximum_pdu_length=16384,
+        timeouts=Timeouts(connection=timeout, acse=timeout, dimse=timeout, artim=5),
     )
+    return await echo(caller, reactor, called_ae=called, calling_ae="TEST")
 
 
 @pytest_twisted.ensureDeferred
@@ -93,7 +95,7 @@ async def test_doubts_that_a_stop_leaves_are_looked_through_by_the_next_start(
 
 @pytest_twisted.ensureDeferred
 async def test_a_peer_that_says_nothing_is_given_up(tmp_path: Path) -> None:
-    expected = pytest.raises(RequestorError, match=r"no answer to A-ASSOCIATE-RQ within 0\.2 s")
+    expected = pytest.raises(NoResponse, match=r"no answer to A-ASSOCIATE-RQ within 0\.2 s")
     with socket.create_server(("127.0.0.1", 0)) as silent, expected:
         await verify(silent.getsockname()[1], timeout=0.2)
 

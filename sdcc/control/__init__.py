@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sdcc import __version__
 from sdcc.config import ConfigurationError, load
-from sdcc.control import check, conformance, echo, explain, instances, reindex, verify
+from sdcc.control import check, conformance, echo, explain, instances, reindex, send, verify
 
 #: The command could not be tried, as argparse has it for wrong arguments.
 NOT_TRIED = 2
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"SDCC {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (check, instances, verify, reindex, conformance, echo, explain):
+    for command in (check, instances, verify, reindex, conformance, echo, send, explain):
         command.add(commands)
     return top
 

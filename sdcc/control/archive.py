@@ -10,20 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from sdcc.archive.filesystem import FileSystem
 from sdcc.config import Configuration
-from sdcc.control.synchronous import React, with_reactor
+from sdcc.control.synchronous import INTERRUPTED, React, interruptible, started, with_reactor
 from sdcc.inspection.files import PULSE, Files
 from sdcc.interfaces import IIndex
 from sdcc.printable import printable
 from sdcc.service import index_of
-from sdcc.threads import LooseThreads, Threads
-
-#: The exit code of what Ctrl-C has ended, as a shell has it.
-INTERRUPTED = 130
+from sdcc.threads import LooseThreads
 
 #: What is done with both; it gives an exit code, and raises OSError or ValueError with a text for people.
 Work = Callable[[IIndex, Files], Coroutine[Any, Any, int]]
@@ -48,7 +44,7 @@ async def with_archive(configuration: Configuration, reactor: Any, work: Work) -
     threads = configuration.storage.threads
     with ExitStack() as ends:
         index_threads, walking, reading = (
-            _started(Threads(reactor, name, size), ends)
+            ends.enter_context(started(reactor, name, size))
             for name, size in (("index", 1), ("walking", 1), ("reading", threads))
         )
         index = index_of(
@@ -71,22 +67,11 @@ async def with_archive(configuration: Configuration, reactor: Any, work: Work) -
             clock=reactor,
             now=time.time,
         )
-        ended: Deferred[None] = Deferred()
-
-        def interrupt() -> Deferred[None]:
-            files.course.interrupt()
-            return ended
-
-        trigger = reactor.addSystemEventTrigger("before", "shutdown", interrupt)
-        try:
-            return await work(index, files)
-        finally:
+        with interruptible(reactor, files.course.interrupt):
             try:
-                await index.stop()
+                return await work(index, files)
             finally:
-                ended.callback(None)
-            if not files.course.is_interrupted:
-                reactor.removeSystemEventTrigger(trigger)
+                await index.stop()
 
 
 async def open_to_write(index: IIndex, files: Files, configuration: Configuration, clock: Any) -> None:
@@ -121,12 +106,6 @@ def ending(files: Files) -> int | None:
         print(printable(f"{failure}; run it again to go on"), file=sys.stderr)
         return 1
     return None
-
-
-def _started(threads: Threads, ends: ExitStack) -> Threads:
-    threads.start()
-    ends.callback(threads.stop)
-    return threads
 
 
 async def _remove(path: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from sdcc.control.synchronous import React, at_once, each, with_reactor
 from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import StoredObject
-from sdcc.printable import byte_count, printable
+from sdcc.printable import ascii_json, byte_count, printable
 from sdcc.service import index_of
 
 
@@ -127,9 +126,8 @@ def text_line(stored: StoredObject, path: str) -> str:
 
 
 def json_line(stored: StoredObject, path: str) -> str:
-    """For programs: pure ASCII, without a control character."""
     file = stored.file
-    return json.dumps(
+    return ascii_json(
         {
             "sop_instance_uid": stored.instance.sop_instance_uid,
             "sop_class_uid": stored.instance.sop_class_uid,
@@ -147,4 +145,4 @@ def json_line(stored: StoredObject, path: str) -> str:
             "called_ae": file.provenance.called_ae,
             "fault": stored.fault,
         }
-    ).replace("\x7f", r"\u007f")
+    )

@@ -1,17 +1,21 @@
 """Coroutines of the server, run in this thread until they end.
 
-Without a reactor, where nothing that they await is ever still to come; or with one.
+Without a reactor, where nothing that they await is ever still to come; or with one, which Ctrl-C stops.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from sdcc.threads import Threads
+
 T = TypeVar("T")
+#: The exit code of what Ctrl-C has ended, as a shell has it.
+INTERRUPTED = 130
 #: Runs a coroutine function with a reactor, then raises SystemExit, as :func:`twisted.internet.task.react`.
 React = Callable[[Callable[..., Coroutine[Deferred[None], object, None]]], NoReturn]
 
@@ -57,3 +61,35 @@ def with_reactor(call: Callable[[Any], Coroutine[Any, Any, T]], react: React) ->
     if isinstance(value, BaseException):
         raise value
     return value
+
+
+@contextmanager
+def interruptible(reactor: Any, interrupt: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C calls `interrupt`, and the reactor stops when the block has come to its end."""
+    ended: Deferred[None] = Deferred()
+    is_interrupted = False
+
+    def shut_down() -> Deferred[None]:
+        nonlocal is_interrupted
+        is_interrupted = True
+        interrupt()
+        return ended
+
+    trigger = reactor.addSystemEventTrigger("before", "shutdown", shut_down)
+    try:
+        yield
+    finally:
+        ended.callback(None)
+        if not is_interrupted:
+            reactor.removeSystemEventTrigger(trigger)
+
+
+@contextmanager
+def started(reactor: Any, name: str, size: int) -> Iterator[Threads]:
+    """Threads that do work within the block."""
+    threads = Threads(reactor, name, size)
+    threads.start()
+    try:
+        yield threads
+    finally:
+        threads.stop()

@@ -141,7 +141,7 @@ def fragment_room(maximum_length: int) -> int:
     :raises ValueError: no fragment fits such a length.
     """
     # Even, because there are peers that refuse a fragment of odd length.
-    room = (maximum_length or OWN_MAXIMUM_LENGTH) - _VALUE_HEADER_LENGTH & ~1
+    room = min(maximum_length or OWN_MAXIMUM_LENGTH, OWN_MAXIMUM_LENGTH) - _VALUE_HEADER_LENGTH & ~1
     if room <= 0:
         raise ValueError(f"maximum length {maximum_length}: {_VALUE_HEADER_LENGTH + 2} or more is needed")
     return room

@@ -109,8 +109,8 @@ class Connection(Protocol):
             self._stop_artim()
         elif effect is Effect.CLOSE_TRANSPORT:
             self.transport.loseConnection()
-            # what the peer does not read would keep the connection for ever
-            self._closing = self._clock.callLater(self._artim_timeout, self.transport.abortConnection)
+            if self._closing is None:  # what the peer does not read would keep the connection for ever
+                self._closing = self._clock.callLater(self._artim_timeout, self.transport.abortConnection)
 
     def _stop_artim(self) -> None:
         if self._artim is not None and self._artim.active():

@@ -68,7 +68,10 @@ class Requests:
     async def request(
         self, context_id: int, message: Request, data_set: AsyncIterator[bytes] | None = None
     ) -> Response:
-        """See :class:`~sdcc.interfaces.IRequests`. Cancelled before the answer, it aborts the association."""
+        """See :class:`~sdcc.interfaces.IRequests`. Cancelled before the answer, it aborts the association.
+
+        :param message: its Message ID, and whether it has a Data Set, are set here.
+        """
         await self._turn.acquire()
         try:
             self._check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -30,6 +30,7 @@ class AssociationServer:
 
     :param maximum_waiting: connections without an association; one more is closed at once, so that
         descriptors are left for those that have one.
+    :param at_cut: called at the stop when associations are cut: what is done for them elsewhere ends too.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class AssociationServer:
         clock: IReactorTime,
         maximum_waiting: int = MAXIMUM_WAITING,
         gathering: Gathering | None = None,
+        at_cut: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._settings = settings
@@ -62,6 +64,7 @@ class AssociationServer:
         )
         self._limits = limits
         self._maximum_waiting = maximum_waiting
+        self._at_cut = at_cut
         self._is_crowded = False
         #: In the order in which they came: so they are ended.
         self._connections: dict[AcceptorProtocol, None] = {}
@@ -110,6 +113,7 @@ class AssociationServer:
     def _cut(self) -> None:
         for connection in list(self._connections):
             connection.cut()
+        self._at_cut()
 
 
 class PortFactory(ServerFactory):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
+import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -144,6 +149,28 @@ def configuration(
 def nothing_is_too_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is left alone for having just come, but in the tests of that."""
     monkeypatch.setattr(files, "SETTLED_AFTER", 0)
+
+
+@pytest.fixture
+def on_terminal() -> Callable[..., tuple[int, str]]:
+    """Runs `sdccctl` with a terminal for standard error; gives the exit code, and what is shown there."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 25, 80, 0, 0))
+        done = subprocess.run(
+            [sys.executable, "-m", "sdcc.control", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            check=False,
+            timeout=60,
+        )
+        shown = os.read(ours, 1 << 16).decode()
+        os.close(ours)
+        os.close(theirs)
+        return done.returncode, shown
+
+    return run
 
 
 class Interrupted(NamedTuple):

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 
 from sdcc.config import AssociationSettings, Configuration, Local, Remote
 from sdcc.control import echo, main, parser
-from sdcc.control.echo import NoPeer, Peer, peer
-from sdcc.network.requestor import AssociationAborted, EchoResult, NoResponse, RequestorError
+from sdcc.control.peer import NoPeer, Peer, peer
+from sdcc.interfaces import AssociationLost
+from sdcc.network.lost import AssociationAborted, NoResponse
+from sdcc.network.requestor import EchoResult
+from sdcc.upper_layer.framing import Framer
 
 CONFIGURATION = Configuration(
     locals=(Local(ae_title="ARCHIVE"), Local(ae_title="SECOND", port=104)),
@@ -36,52 +41,63 @@ def react(perform: Any) -> NoReturn:
     raise SystemExit(0)
 
 
+class Transport(StringTransport):
+    """TCP, as far as it is used."""
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        pass
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        pass
+
+
 class Echo:
-    """A peer that answers as it is told; notes how it was called."""
+    """A peer that answers as it is told."""
 
-    def __init__(self, answer: EchoResult | RequestorError) -> None:
+    def __init__(self, answer: EchoResult | AssociationLost) -> None:
         self.answer = answer
-        self.calls: list[tuple[object, dict[str, object]]] = []
 
-    async def __call__(self, reactor: object, **keywords: object) -> EchoResult:
-        self.calls.append((reactor, keywords))
-        if isinstance(self.answer, RequestorError):
+    async def __call__(self, caller: object, clock: object, **keywords: object) -> EchoResult:
+        if isinstance(self.answer, AssociationLost):
             raise self.answer
         return self.answer
 
 
-def run(arguments: list[str], answer: EchoResult | RequestorError) -> tuple[int, Echo]:
-    called = Echo(answer)
+def run(arguments: list[str], answer: EchoResult | AssociationLost) -> int:
     options = parser().parse_args(["echo", *arguments])
-    return echo.run(options, CONFIGURATION, echo=called, react=react), called
+    return echo.run(options, CONFIGURATION, echo=Echo(answer), react=react)
 
 
 def test_a_peer_that_answers_is_shown_with_its_time(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _ = run(["CT 01"], EchoResult(0x0000, 0.00214))
+    code = run(["CT 01"], EchoResult(0x0000, 0.00214))
     assert code == 0
     assert capsys.readouterr() == ("CT 01@ct01.example.org:104 answered C-ECHO with 0000 in 2.1 ms\n", "")
 
 
 def test_the_association_is_asked_for_as_configured() -> None:
-    _, called = run(["CT 01", "--timeout", "2.5"], EchoResult(0, 0.001))
-    assert called.calls == [
-        (
-            REACTOR,
-            {
-                "address": "ct01.example.org",
-                "port": 104,
-                "called_ae": "CT 01",
-                "calling_ae": "ARCHIVE",
-                "artim_timeout": 7.0,
-                "timeout": 2.5,
-                "maximum_pdu_length": 32768,
-            },
-        )
-    ]
+    reactor = MemoryReactorClock()
+
+    def react(perform: Any) -> NoReturn:
+        """Until the peer has taken the connection and says no more."""
+        performed = ensureDeferred(perform(reactor))
+        [(host, port, factory, timeout, _)] = reactor.tcpClients
+        assert (host, port, timeout) == ("192.168.10.10", 11112, 2.5)
+        protocol = factory.buildProtocol(IPv4Address("TCP", host, port))
+        transport = Transport()
+        protocol.makeConnection(transport)
+        [request] = Framer(0).feed(transport.value())
+        assert (request.called_ae, request.calling_ae) == ("A@B:1", "ARCHIVE")
+        assert request.maximum_length == 32768
+        reactor.advance(2.5)
+        assert performed.called
+        raise SystemExit(0)
+
+    options = parser().parse_args(["echo", "A@B:1", "--timeout", "2.5"])
+    assert echo.run(options, CONFIGURATION, react=react) == 1
 
 
 def test_another_status_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _ = run(["X@::1:104"], EchoResult(0x0124, 0.001))
+    code = run(["X@::1:104"], EchoResult(0x0124, 0.001))
     assert code == 1
     assert capsys.readouterr() == ("", "X@[::1]:104 answered C-ECHO with 0124 in 1.0 ms\n")
 
@@ -94,9 +110,9 @@ def test_another_status_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None
     ],
 )
 def test_what_went_wrong_is_said_with_the_peer(
-    error: RequestorError, words: str, capsys: pytest.CaptureFixture[str]
+    error: AssociationLost, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _ = run(["X@host:104"], error)
+    code = run(["X@host:104"], error)
     assert code == 1
     assert capsys.readouterr() == ("", f"X@host:104: {words}\n")
 
@@ -140,6 +156,28 @@ def test_an_unknown_peer_is_not_tried(config: str, capsys: pytest.CaptureFixture
         "",
         "'CT02' is no [[remote]] and no TITLE@host:port; known: 'CT01', 'WS'\n",
     )
+
+
+HUNG_RESOLVER = """
+import socket, sys, time
+socket.getaddrinfo = lambda *arguments, **options: time.sleep(3600)
+from sdcc.control import main
+sys.exit(main(["echo", "X@peer.example.org:104", "--timeout", "0.2"]))
+"""
+
+
+def test_a_resolver_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
+    """Not even the end of the process, which would wait for a thread of the reactor's."""
+    done = subprocess.run(
+        [sys.executable, "-c", HUNG_RESOLVER],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    words = "no connection to peer.example.org:104: the host name was not resolved in time"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"X@peer.example.org:104: {words}\n")
 
 
 def test_a_port_where_nobody_listens_is_said_to_be_so(tmp_path: Path) -> None:

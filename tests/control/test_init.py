@@ -17,7 +17,7 @@ from sdcc.interfaces import StoredObject
 from sdcc.statement import conformance_statement
 
 SDCCCTL = [sys.executable, "-m", "sdcc.control"]
-COMMANDS = ("check", "instances", "verify", "reindex", "conformance", "echo", "explain")
+COMMANDS = ("check", "instances", "verify", "reindex", "conformance", "echo", "send", "explain")
 
 
 def exit_code(*arguments: str) -> int:
@@ -55,6 +55,8 @@ def test_the_version_is_the_programs(capsys: pytest.CaptureFixture[str]) -> None
         ("check", "more"),
         ("instances", "--study"),
         ("echo",),
+        ("send", "CT01"),
+        ("send", "CT01", "file", "--timeout", "0"),
         ("echo", "CT01", "--timeout", "0"),
         ("echo", "CT01", "--timeout", "nan"),
         ("echo", "CT01", "--timeout", "soon"),

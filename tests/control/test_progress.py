@@ -6,7 +6,7 @@ from io import StringIO
 
 from twisted.internet.task import Clock
 
-from sdcc.control.progress import INTERVAL, Progress
+from sdcc.control.progress import BYTES, INTERVAL, Progress
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
@@ -35,3 +35,11 @@ def test_what_is_said_stands_by_itself() -> None:
     stream = StringIO()
     Progress(1, seconds=Clock().seconds, stream=stream).say("a line")
     assert stream.getvalue() == "a line\n"
+
+
+def test_bytes_are_counted_in_thousands() -> None:
+    stream, clock = StringIO(), Clock()
+    progress = Progress(3_000_000, seconds=clock.seconds, stream=stream, unit=BYTES)
+    clock.advance(INTERVAL)
+    progress.advance(1_500_000)
+    assert stream.getvalue() == "1.50MB of 3.00MB, 150kB/s, 00:10 left\n"

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable, Coroutine
 from operator import itemgetter
 from pathlib import Path
@@ -26,14 +22,15 @@ from twisted.internet.task import Clock
 from sdcc.archive import stored_files
 from sdcc.archive.filesystem import FileSystem
 from sdcc.config import Configuration, load
-from sdcc.control import archive, reindexing
 from sdcc.control import reindex as command
-from sdcc.control.archive import INTERRUPTED
+from sdcc.control import reindexing
 from sdcc.control.reindex import reindex
 from sdcc.control.reindexing import Reindexing
+from sdcc.control.synchronous import INTERRUPTED
 from sdcc.inspection import files
 from sdcc.inspection.files import Files
 from sdcc.interfaces import OutcomeUnknown, OutOfResources, Registered, StoredObject, Unstorable
+from sdcc.threads import Threads
 
 from ..archives import ANY, Reception, as_found, at_the_end, registered
 
@@ -192,9 +189,9 @@ def test_what_cannot_be_used_is_said(
     text: str,
     says: str,
 ) -> None:
-    monkeypatch.setattr(archive.Threads, "start", lambda threads: None)
-    monkeypatch.setattr(archive.Threads, "stop", lambda threads: None)
-    monkeypatch.setattr(archive.Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
+    monkeypatch.setattr(Threads, "start", lambda threads: None)
+    monkeypatch.setattr(Threads, "stop", lambda threads: None)
+    monkeypatch.setattr(Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
     if text:
         (tmp_path / "sdcc-data" / "objects").mkdir(parents=True)
     assert command.run(None, load(Path(configured(text))), react=outside) == 1
@@ -433,21 +430,12 @@ def test_ctrl_c_ends_it_in_order_even_while_it_waits(
     assert code == INTERRUPTED
 
 
-def test_a_terminal_gets_a_bar(configured: Callable[[str], str], receive: Reception) -> None:
+def test_a_terminal_gets_a_bar(
+    configured: Callable[[str], str], receive: Reception, on_terminal: Callable[..., tuple[int, str]]
+) -> None:
     for number in range(3):
         receive(f"1.2.3.{number}")
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 25, 80, 0, 0))
-    done = subprocess.run(
-        [*SDCCCTL, "--config", configured("[index]\ntimeout = 0.1\n"), "reindex"],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        check=False,
-        timeout=60,
-    )
-    shown = os.read(ours, 1 << 16).decode()
-    os.close(ours)
-    os.close(theirs)
-    assert done.returncode == 0
+    code, shown = on_terminal("--config", configured("[index]\ntimeout = 0.1\n"), "reindex")
+    assert code == 0
     assert "100% " in shown
     assert "3 of 3 files, " in shown

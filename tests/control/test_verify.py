@@ -21,7 +21,7 @@ from twisted.internet import reactor
 from sdcc.archive import stored_files
 from sdcc.archive.filesystem import FileSystem
 from sdcc.config import Configuration, load
-from sdcc.control.archive import INTERRUPTED
+from sdcc.control.synchronous import INTERRUPTED
 from sdcc.control.verify import verify
 from sdcc.interfaces import CannotUnderstand, StoredObject
 

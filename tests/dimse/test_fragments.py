@@ -328,8 +328,11 @@ def test_what_is_cut_piece_by_piece_goes_out_as_soon_as_it_is_known_not_to_be_th
     assert (control, sent + data) == (2, given_)
 
 
-def test_without_a_limit_of_the_peer_our_own_holds():
-    pdus = list(fragments(1, b"command!", [bytes(3 * OWN_MAXIMUM_LENGTH)], maximum_length=0))
+@pytest.mark.parametrize("maximum_length", [0, OWN_MAXIMUM_LENGTH + 2, 0xFFFFFFFF])
+def test_without_a_lower_limit_of_the_peer_our_own_holds(maximum_length):
+    """What is held until a fragment is full is bounded, whatever a peer announces."""
+    chunks = [bytes(3 * OWN_MAXIMUM_LENGTH)]
+    pdus = list(fragments(1, b"command!", chunks, maximum_length=maximum_length))
     assert max(len(pdu) - 6 for pdu in pdus) == OWN_MAXIMUM_LENGTH
 
 

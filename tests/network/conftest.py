@@ -345,6 +345,7 @@ class World:
         waiting: WaitingBytes | None = None,
         maximum_waiting: int = 100,
         gathering: Gathering | None = None,
+        at_cut: Callable[[], None] = lambda: None,
         **configured: Any,
     ) -> None:
         settings = AssociationSettings(artim_timeout=30, idle_timeout=300, drain_timeout=20)
@@ -383,6 +384,7 @@ class World:
             clock=self.clock,
             maximum_waiting=maximum_waiting,
             gathering=gathering,
+            at_cut=at_cut,
         )
 
     async def resolve(self, host: str) -> Any:

@@ -583,6 +583,20 @@ def test_a_stop_waits_no_longer_than_drain_timeout(world: Any, build: SimpleName
     assert world.storage.operations[0].state == "abandoned"
 
 
+def test_what_is_done_elsewhere_for_associations_ends_when_they_are_cut(
+    new_world: Any, build: SimpleNamespace
+) -> None:
+    ends: list[str] = []
+    world = new_world(at_cut=lambda: ends.append("cut"))
+    peer = world.peer().associate()
+    peer.send(build.store(bytes(1000))[:500])
+    ensureDeferred(world.server.stop())
+    world.clock.advance(19)
+    assert ends == []
+    world.clock.advance(1)
+    assert ends == ["cut"]
+
+
 @given(st.binary(max_size=400))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_bytes_at_all_end_in_an_answer_of_the_standard(new_world: Any, data: bytes) -> None:

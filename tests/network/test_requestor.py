@@ -1,79 +1,39 @@
-"""Associations that SDCC opens end in a result or a RequestorError, whatever the peer does."""
+"""A C-ECHO of ours ends in a result or an AssociationLost, whatever the peer does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from twisted.internet.defer import ensureDeferred
-from twisted.internet.error import ConnectionDone
-from twisted.internet.testing import MemoryReactorClock
-from twisted.python.failure import Failure
 
-from sdcc import conformance
-from sdcc.dimse.fragments import fragments
-from sdcc.dimse.messages import Response
+from sdcc.interfaces import AssociationLost
 from sdcc.network import requestor
-from sdcc.upper_layer.items import AnsweredContext, MaximumLength
-from sdcc.upper_layer.pdu import Abort, AssociateAC, AssociateRJ, ReleaseRP, ReleaseRQ
+from sdcc.network.lost import NotConnected
+from sdcc.upper_layer.pdu import Abort, AssociateRJ, ReleaseRP, ReleaseRQ
+
+from .calls import PEER, TIMEOUTS, Line, Outcome, accept, answer
 
 
-def accept(maximum_length: int = 16384, *, context_id: int = 1, result: int = 0) -> bytes:
-    return AssociateAC(
-        called_ae_title="PEER",
-        calling_ae_title="SDCC",
-        application_context_name=conformance.DICOM_APPLICATION_CONTEXT,
-        presentation_contexts=(
-            AnsweredContext(
-                id=context_id, result=result, transfer_syntax=conformance.IMPLICIT_VR_LITTLE_ENDIAN
-            ),
-        ),
-        user_information=(MaximumLength(maximum_length),),
-    ).encode()
-
-
-def answer(status: int = 0, command_field: int = 0x8030, message_id: int = 1) -> bytes:
-    response = Response(command_field=command_field, message_id_being_responded_to=message_id, status=status)
-    return b"".join(fragments(1, response.encode(), maximum_length=16384))
-
-
-class Call:
+class Call(Line):
     """An echo under way, and the peer's end of its connection."""
 
-    def __init__(self, transport: Callable[[], Any], **options: Any) -> None:
-        self.reactor = MemoryReactorClock()
-        arguments = {"address": "127.0.0.1", "port": 104, "called_ae": "PEER", "calling_ae": "SDCC"}
-        timers = {"artim_timeout": 5, "timeout": 10, "maximum_pdu_length": 16384}
-        self.result = ensureDeferred(requestor.echo(self.reactor, **arguments | timers | options))
-        self.outcome: list[Any] = []
-        self.result.addBoth(self.outcome.append)
-        if not self.outcome:
-            [(*_, factory, _, _)] = self.reactor.tcpClients
-            self.protocol = factory.buildProtocol(None)
-            self.transport = transport()
-            self.protocol.makeConnection(self.transport)
-
-    def send(self, *data: bytes) -> None:
-        for part in data:
-            self.protocol.dataReceived(part)
-            self.reactor.advance(0)
-
-    def close(self) -> None:
-        self.protocol.connectionLost(Failure(ConnectionDone()))
-        self.reactor.advance(0)
+    def __init__(self, transport: type[Any], address: str) -> None:
+        super().__init__(transport, replace(PEER, address=address))
+        self.outcome = Outcome(requestor.echo(self.caller, self.reactor, called_ae="PEER", calling_ae="SDCC"))
+        if not self.outcome.is_there:
+            self.connect()
 
     def error(self) -> str:
-        [failure] = self.outcome
-        failure.trap(requestor.RequestorError)
-        assert self.reactor.getDelayedCalls() == [] or self.transport.disconnected
-        return str(failure.value)
+        assert self.is_left_clean()
+        return self.outcome.error(AssociationLost)
 
 
 @pytest.fixture
 def call(build: SimpleNamespace) -> Callable[..., Call]:
-    return lambda **options: Call(build.Transport, **options)
+    return lambda address="127.0.0.1": Call(build.Transport, address)
 
 
 def test_a_verified_peer_is_released_in_order(call: Callable[..., Call]) -> None:
@@ -84,11 +44,9 @@ def test_a_verified_peer_is_released_in_order(call: Callable[..., Call]) -> None
     assert not echo.transport.disconnecting
     echo.send(ReleaseRP().encode())
     assert echo.transport.disconnecting
-    assert echo.outcome == []
-    echo.close()
-    [result] = echo.outcome
-    assert result.status == 0
-    assert echo.reactor.getDelayedCalls() == []
+    assert not echo.outcome.is_there
+    assert echo.is_left_clean()
+    assert echo.outcome.value.status == 0
 
 
 @pytest.mark.parametrize(
@@ -114,20 +72,25 @@ def test_what_else_a_peer_may_do_is_told_in_words(
     echo = call()
     echo.send(*sent)
     assert words in echo.error()
-    assert echo.transport.disconnected or echo.transport.disconnecting
 
 
 @pytest.mark.parametrize(
-    ("sent", "step"),
-    [((), "A-ASSOCIATE-RQ"), ((accept(),), "C-ECHO-RQ"), ((accept(), answer()), "A-RELEASE-RQ")],
+    ("sent", "step", "seconds"),
+    [
+        ((), "A-ASSOCIATE-RQ", TIMEOUTS.acse),
+        ((accept(),), "C-ECHO-RQ", TIMEOUTS.dimse),
+        ((accept(), answer()), "A-RELEASE-RQ", TIMEOUTS.acse),
+    ],
 )
 def test_each_step_is_given_up_after_its_timeout(
-    call: Callable[..., Call], sent: tuple[bytes, ...], step: str
+    call: Callable[..., Call], sent: tuple[bytes, ...], step: str, seconds: float
 ) -> None:
     echo = call()
     echo.send(*sent)
-    echo.reactor.advance(10)
-    assert echo.error() == f"no answer to {step} within 10 s"
+    echo.reactor.advance(seconds - 0.1)
+    assert not echo.outcome.is_there
+    echo.reactor.advance(0.1)
+    assert echo.error() == f"no answer to {step} within {seconds:g} s"
 
 
 @pytest.mark.parametrize("sent", [(), (accept(),)])
@@ -138,9 +101,5 @@ def test_a_connection_that_is_lost_is_told(call: Callable[..., Call], sent: tupl
     assert echo.error() == "the connection was lost"
 
 
-@pytest.mark.parametrize("address", ["a_b", "xn--a"])
-def test_a_name_that_is_none_is_no_connection(call: Callable[..., Call], address: str) -> None:
-    echo = call(address=address)
-    [failure] = echo.outcome
-    failure.trap(requestor.NotConnected)
-    assert address in str(failure.value)
+def test_a_name_that_is_none_is_no_connection(call: Callable[..., Call]) -> None:
+    assert call("a_b").outcome.error(NotConnected) == "no connection to a_b:104: the host name has no address"

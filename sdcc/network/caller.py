@@ -1,0 +1,166 @@
+"""Whom SDCC may call, where they are, and how a connection to them is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import Any
+from weakref import WeakSet
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from sdcc import conformance
+from sdcc.config import Remote
+from sdcc.interfaces import ICaller
+from sdcc.network.addresses import IPAddress, Resolve, literal
+from sdcc.network.lost import NotConnected
+from sdcc.network.own_association import OwnAssociation
+from sdcc.network.timeouts import Timeouts
+from sdcc.printable import printable
+from sdcc.upper_layer.items import (
+    ImplementationClassUID,
+    ImplementationVersionName,
+    MaximumLength,
+    ProposedContext,
+    RoleSelection,
+)
+from sdcc.upper_layer.pdu import AssociateRQ
+
+#: Presentation Contexts of one association: their IDs are the odd numbers of a byte (PS3.8 9.3.2.2).
+MAXIMUM_CONTEXTS = 128
+#: The SOP Classes of which SDCC is the SCP, and reports what happens, over an association of its own
+#: (PS3.4 J.3.3).
+REPORTED_CLASSES = frozenset({conformance.STORAGE_COMMITMENT})
+
+
+@implementer(ICaller)
+class Caller:
+    """
+    :param remotes: whoever may be called; those without a port may not.
+    :param reactor: a reactor, for connections and for the time.
+    :param resolve: gives the addresses of a host name, none where it has none; it may hang.
+    :param maximum_pdu_length: announced to every peer.
+    """
+
+    def __init__(
+        self,
+        remotes: Iterable[Remote],
+        reactor: Any,
+        *,
+        resolve: Resolve,
+        maximum_pdu_length: int,
+        timeouts: Timeouts,
+    ) -> None:
+        self._remotes = {remote.ae_title: remote for remote in remotes if remote.port is not None}
+        self._reactor = reactor
+        self._resolve = resolve
+        self._maximum_pdu_length = maximum_pdu_length
+        self._timeouts = timeouts
+        self._numbers = count(1)
+        #: Those that stand: the reactor knows them as long.
+        self._open: WeakSet[OwnAssociation] = WeakSet()
+        self._is_stopped = False
+
+    def may_call(self, ae_title: str) -> bool:
+        return ae_title in self._remotes
+
+    async def open(
+        self, called_ae: str, calling_ae: str, contexts: Sequence[ProposedContext]
+    ) -> OwnAssociation:
+        """See :class:`~sdcc.interfaces.ICaller`."""
+        if (remote := self._remotes.get(called_ae)) is None:
+            raise NotConnected(f"{called_ae!r} is no [[remote]] with a port")
+        association = OwnAssociation(
+            self._request(called_ae, calling_ae, contexts),
+            maximum_length=self._maximum_pdu_length,
+            clock=self._reactor,
+            timeouts=self._timeouts,
+            name=printable(f"{calling_ae}->{called_ae}({next(self._numbers)})"),
+        )
+        await self._connect(remote, association)
+        self._open.add(association)
+        try:
+            if self._is_stopped:
+                raise NotConnected("SDCC is stopping")
+            await association.establish()
+        except BaseException:
+            association.abort()
+            raise
+        return association
+
+    def stop(self) -> None:
+        """End every association at once; none is opened any more."""
+        self._is_stopped = True
+        for association in [*self._open]:
+            association.fail(NotConnected("SDCC is stopping"))
+
+    def _request(self, called_ae: str, calling_ae: str, contexts: Sequence[ProposedContext]) -> AssociateRQ:
+        assert 0 < len(contexts) <= MAXIMUM_CONTEXTS
+        return AssociateRQ(
+            called_ae_title=called_ae,
+            calling_ae_title=calling_ae,
+            application_context_name=conformance.DICOM_APPLICATION_CONTEXT,
+            presentation_contexts=tuple(contexts),
+            user_information=(
+                MaximumLength(self._maximum_pdu_length),
+                ImplementationClassUID(conformance.IMPLEMENTATION_CLASS_UID),
+                *(
+                    RoleSelection(sop_class_uid=uid, scu=False, scp=True)
+                    for uid in sorted({context.abstract_syntax for context in contexts} & REPORTED_CLASSES)
+                ),
+                ImplementationVersionName(conformance.IMPLEMENTATION_VERSION_NAME),
+            ),
+        )
+
+    # --- connecting ---
+
+    async def _connect(self, remote: Remote, association: OwnAssociation) -> None:
+        """Try the host's addresses in turn, all of them within the timeout.
+
+        :raises NotConnected: none answers.
+        """
+        end = self._reactor.seconds() + self._timeouts.connection
+        where = f"no connection to {remote.address}:{remote.port}"
+        addresses = await self._addresses(remote.address, where)
+        for number, address in enumerate(addresses):
+            seconds = (end - self._reactor.seconds()) / (len(addresses) - number)
+            endpoint = self._endpoint(address, remote, seconds)
+            try:
+                await endpoint.connect(Factory.forProtocol(lambda: association))
+                return
+            except ConnectingCancelledError:
+                raise CancelledError from None
+            except ConnectError as error:
+                failure = error
+        raise NotConnected(f"{where}: {failure}") from None
+
+    def _endpoint(self, address: str, remote: Remote, seconds: float) -> IStreamClientEndpoint:
+        """The one place that knows how a peer is reached."""
+        assert remote.port is not None
+        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+        return kind(self._reactor, address, remote.port, timeout=max(seconds, 0))
+
+    async def _addresses(self, host: str, where: str) -> list[str]:
+        """Those of IPv4 first.
+
+        The names are not left to the endpoint, whose threads the reactor waits for when it stops.
+        """
+        if literal(host) is not None:
+            return [host]  # as it is: the network interface of a link-local one may be in it
+        try:
+            lookup = Deferred.fromCoroutine(self._look_up(host))
+            found = await lookup.addTimeout(self._timeouts.connection, self._reactor)
+        except DeferredTimeout:
+            raise NotConnected(f"{where}: the host name was not resolved in time") from None
+        if not found:
+            raise NotConnected(f"{where}: the host name has no address")
+        return [str(address) for address in sorted(found, key=lambda address: (address.version, address))]
+
+    async def _look_up(self, host: str) -> frozenset[IPAddress]:
+        return await self._resolve(host)
