@@ -145,6 +145,18 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A registered object's file, and what its row says that proves it to be what was received."""
+
+    #: :attr:`StoredFile.path`.
+    path: str
+    sha256: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LooseRow:
     """A row of the index with no row above it, or a study's or series' with no object below it.
 
@@ -265,6 +277,71 @@ class IObjectStore(Interface):
         :param data_set_size: :attr:`StoredFile.data_set_size`; the Data Set is the end of the file.
         :raises OSError: it cannot be read, or is shorter.
         """
+
+    async def difference(kept: Kept, goes_on: Callable[[], bool]) -> str | None:
+        """In what a registered object's file is not what was received; None: in nothing.
+
+        The whole file is read, by one worker thread.
+
+        :param goes_on: asked by that thread between two blocks whether anybody still wants to know.
+        :raises OSError: the file is not there, or cannot be read, or reading did not go on.
+        """
+
+
+# --- what is owed to peers -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An item of a Referenced SOP Sequence (0008,1199)."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentRequest:
+    """A Storage Commitment Request (PS3.4 J.3.2.1) that was answered Success, so that a report is owed."""
+
+    transaction_uid: str
+    #: None comes twice.
+    references: tuple[Reference, ...]
+    provenance: Provenance
+    #: Aware, UTC.
+    requested_at: datetime.datetime
+
+
+class ICommitmentJournal(Interface):
+    """The Storage Commitment Requests that a report is owed for, on disk.
+
+    Each is known by a name. They outlive the process, and fall to another one that starts later.
+    """
+
+    def prepare() -> None:
+        """Take over what dead processes owed. Blocks; raises OSError."""
+
+    async def names() -> Sequence[str]:
+        """The requests that this process has to see to, the oldest first.
+
+        :raises OSError: they cannot be listed.
+        """
+
+    async def add(request: CommitmentRequest) -> str:
+        """Write a request down; its name, when it is durable.
+
+        :raises OSError: it is not written down.
+        """
+
+    async def read(name: str) -> CommitmentRequest:
+        """:raises OSError: it cannot be read.
+        :raises ValueError: the file is damaged.
+        """
+
+    async def remove(name: str) -> None:
+        """Nothing is owed any more. Never raises: what cannot be removed is logged, and reported again."""
+
+    async def stop() -> None:
+        """Leave what is there to whoever starts next."""
 
 
 # --- the index -----------------------------------------------------------------------------
@@ -426,7 +503,7 @@ class IRequests(Interface):
     """An established association as this side may make requests over it, one at a time."""
 
     contexts = Attribute(
-        "Mapping[int, PresentationContext]: the accepted contexts on which this side is SCU, by ID"
+        "Mapping[int, PresentationContext]: the accepted contexts by ID; each says which roles were agreed on"
     )
 
     async def request(context_id: int, message: Any, data_set: AsyncIterator[bytes] | None = None) -> Any:
@@ -457,8 +534,11 @@ class ICaller(Interface):
     def may_call(ae_title: str) -> bool:
         """Whether it is a `[[remote]]` with a port."""
 
-    async def open(called_ae: str, calling_ae: str, contexts: Sequence[Any]) -> IOwnAssociation:
+    async def open(
+        called_ae: str, calling_ae: str, contexts: Sequence[Any], roles: Sequence[Any] = ()
+    ) -> IOwnAssociation:
         """:param contexts: of :class:`sdcc.upper_layer.items.ProposedContext`.
+        :param roles: of :class:`sdcc.upper_layer.items.RoleSelection`, where this side is not to be SCU alone.
 
         :raises AssociationLost: not connected, rejected, or no answer in time.
         """
@@ -466,6 +546,8 @@ class ICaller(Interface):
 
 class IConversation(Interface):
     """What an operation that has several responses may say to its peer, and hear, before it ends."""
+
+    context_id = Attribute("int: of the Presentation Context that the operation's request came on")
 
     is_cancelled = Attribute("bool: whether the peer has sent a C-CANCEL-RQ for it, or is gone")
 
@@ -475,7 +557,10 @@ class IConversation(Interface):
         :raises AssociationLost: nobody is there any more.
         """
 
-    requests = Attribute("IRequests: sub-operations over the same association")
+    requests = Attribute(
+        "IRequests: sub-operations and notifications over the same association, also when the operation has "
+        "ended, for as long as the association is open"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
