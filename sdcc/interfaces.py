@@ -143,6 +143,16 @@ class StoredObject:
     #: What could not be read of the Data Set, in words; None: everything could.
     fault: str | None = None
 
+    @property
+    def kept(self) -> Kept:
+        return Kept(
+            path=self.file.path,
+            sha256=self.file.sha256,
+            sop_class_uid=self.instance.sop_class_uid,
+            sop_instance_uid=self.instance.sop_instance_uid,
+            transfer_syntax_uid=self.file.transfer_syntax_uid,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
@@ -321,7 +331,7 @@ class ICommitmentJournal(Interface):
         """Take over what dead processes owed. Blocks; raises OSError."""
 
     async def names() -> Sequence[str]:
-        """The requests that this process has to see to, the oldest first.
+        """The requests that this process has to see to, in no order.
 
         :raises OSError: they cannot be listed.
         """
@@ -503,14 +513,17 @@ class IRequests(Interface):
     """An established association as this side may make requests over it, one at a time."""
 
     contexts = Attribute(
-        "Mapping[int, PresentationContext]: the accepted contexts by ID; each says which roles were agreed on"
+        "Mapping[int, PresentationContext]: by ID, the accepted contexts on which this side is SCU, and "
+        "those of Storage Commitment on which it is SCP, which has events to report"
     )
 
     async def request(context_id: int, message: Any, data_set: AsyncIterator[bytes] | None = None) -> Any:
         """Send a request of :mod:`sdcc.dimse.messages` and its Data Set; give the peer's last
         :class:`~sdcc.dimse.messages.Response` to it.
 
-        Of the Data Set no more is asked for than the transport takes.
+        Of the Data Set no more is asked for than the transport takes. Its iterator is closed in any case.
+
+        :param message: its Message ID and `has_data_set` are set here, whatever they are.
 
         :raises AssociationLost: there is no answer and will be none.
         :raises Exception: what `data_set` raised; the association is aborted then, because a message that
@@ -534,21 +547,21 @@ class ICaller(Interface):
     def may_call(ae_title: str) -> bool:
         """Whether it is a `[[remote]]` with a port."""
 
-    async def open(
-        called_ae: str, calling_ae: str, contexts: Sequence[Any], roles: Sequence[Any] = ()
-    ) -> IOwnAssociation:
+    async def open(called_ae: str, calling_ae: str, contexts: Sequence[Any]) -> IOwnAssociation:
         """:param contexts: of :class:`sdcc.upper_layer.items.ProposedContext`.
-        :param roles: of :class:`sdcc.upper_layer.items.RoleSelection`, where this side is not to be SCU alone.
 
         :raises AssociationLost: not connected, rejected, or no answer in time.
         """
 
 
 class IConversation(Interface):
-    """What an operation that has several responses may say to its peer, and hear, before it ends."""
+    """What an operation may say to its peer, and hear, before it ends: all but C-STORE and C-ECHO, which
+    have one response and nothing to say before it."""
 
-    context_id = Attribute("int: of the Presentation Context that the operation's request came on")
-
+    context = Attribute(
+        "PresentationContext: that the request came on, with what was negotiated for it; "
+        "None: the request is a C-STORE or C-ECHO"
+    )
     is_cancelled = Attribute("bool: whether the peer has sent a C-CANCEL-RQ for it, or is gone")
 
     async def respond(outcome: Outcome) -> None:

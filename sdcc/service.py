@@ -10,10 +10,10 @@ from __future__ import annotations
 import datetime
 import resource
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -25,8 +25,10 @@ from twisted.internet.interfaces import (
     IReactorTCP,
 )
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from sdcc import __version__
+from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.filesystem import FileSystem, IFileSystem
 from sdcc.archive.incoming import host_and_pid
 from sdcc.archive.objects import ObjectStore
@@ -37,13 +39,17 @@ from sdcc.index.postgres import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
-from sdcc.interfaces import IIndex, RunInThread
+from sdcc.interfaces import AssociationLost, ICaller, IIndex, IOwnAssociation, RunInThread
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.server import BACKLOG, MAXIMUM_WAITING, AssociationServer
+from sdcc.services.commitment import CommitmentProvider
 from sdcc.services.registry import Registry
+from sdcc.services.reports import Reports
+from sdcc.services.safekeeping import Safekeeping
 from sdcc.services.storage import StorageProvider
+from sdcc.services.transactions import Transactions
 from sdcc.services.verification import VerificationProvider
 from sdcc.threads import LooseThreads, Threads
 
@@ -115,6 +121,17 @@ class WorkerThreads(Protocol):
     def stop(self) -> Deferred[None] | None: ...
 
 
+@implementer(ICaller)
+class _NobodyToCall:
+    """Stands where the requestor will."""
+
+    def may_call(self, ae_title: str) -> bool:
+        return False
+
+    async def open(self, called_ae: str, calling_ae: str, contexts: Sequence[Any]) -> IOwnAssociation:
+        raise AssociationLost(f"{called_ae!r} cannot be called")
+
+
 class IndexOf(Protocol):
     """:func:`index_of`, or what takes its place."""
 
@@ -176,6 +193,7 @@ class SDCC(Service):
             configuration.storage.directory,
             filesystem=world.filesystem,
             run_in_thread=self._storage_threads.run,
+            read_in_thread=self._reading_threads.run,
             clock=reactor,
             minimum_free=configuration.storage.minimum_free,
             maximum_object_size=configuration.storage.maximum_object_size,
@@ -195,6 +213,23 @@ class SDCC(Service):
         self._world = world
         self._waiting = WaitingBytes()
         self._storage = StorageProvider(self._objects, self._index, lambda: self._waiting.refusal)
+        self._journal = CommitmentJournal(
+            str(configuration.storage.directory.absolute()),
+            filesystem=world.filesystem,
+            run_in_thread=self._storage_threads.run,
+            new_token=self._tokens,
+        )
+        self._transactions = Transactions(
+            self._journal,
+            Safekeeping(self._index, self._objects, reactor),
+            Reports(self._journal, self._storage_threads.run),
+            _NobodyToCall(),
+            clock=reactor,
+            now=world.now,
+        )
+        self._commitment = CommitmentProvider(
+            self._transactions, self._storage_threads.run, lambda: self._objects.refusal
+        )
         self._server = self._association_server()
 
     def _association_server(self) -> AssociationServer:
@@ -209,7 +244,7 @@ class SDCC(Service):
             acceptor=Acceptor(
                 configuration, limits, circumstances, Resolver(self._lookup_threads.run, reactor)
             ),
-            registry=Registry(sop_classes, (VerificationProvider(), self._storage)),
+            registry=Registry(sop_classes, (VerificationProvider(), self._storage, self._commitment)),
             sop_classes=sop_classes,
             limits=limits,
             waiting=self._waiting,
@@ -257,6 +292,7 @@ class SDCC(Service):
         directory = self._configuration.storage.directory
         try:
             self._objects.prepare()
+            self._journal.prepare()
         except OSError as error:
             raise CannotStart(f"[storage] directory {directory}: {error.strerror or error}") from None
         try:
@@ -267,6 +303,7 @@ class SDCC(Service):
             threads.start()
         self._objects.start()
         self._index.start()
+        self._transactions.start()
         self._begin_to_look()
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
@@ -313,11 +350,14 @@ class SDCC(Service):
         log.info("SDCC is stopping")
         steps = (
             *(port.stopListening for port in self._ports),
+            self._transactions.interrupt,
             self._server.stop,
+            self._transactions.stop,
             *([self._look.stop] if self._look else []),
             self._index.stop,
             self._hand_doubts_on,
             self._storage.settle,
+            self._journal.stop,
             self._objects.stop,
             *(threads.stop for threads in self._threads),
         )
