@@ -188,5 +188,5 @@ def _decoded(data: bytes) -> CommitmentRequest:
             ),
             references=tuple(Reference(*reference) for reference in document["references"]),
         )
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"it holds no request: {error!r}") from None
