@@ -550,6 +550,8 @@ class ICaller(Interface):
     async def open(called_ae: str, calling_ae: str, contexts: Sequence[Any]) -> IOwnAssociation:
         """:param contexts: of :class:`sdcc.upper_layer.items.ProposedContext`.
 
+        May be cancelled.
+
         :raises AssociationLost: not connected, rejected, or no answer in time.
         """
 

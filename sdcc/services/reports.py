@@ -11,7 +11,7 @@ from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -164,6 +164,8 @@ class Recipient:
         self._pause = FIRST_PAUSE
         #: In the order in which they are to be tried.
         self._waiting: dict[Owed, None] = {}
+        #: The association to the peer, before it stands and while it does.
+        self._opening: Deferred[IOwnAssociation] | None = None
         self._association: IOwnAssociation | None = None
         #: That which the peer is being told.
         self._sending: Owed | None = None
@@ -194,6 +196,8 @@ class Recipient:
         """Begin nothing new, and end what is under way."""
         self._is_stopping = True
         self._pauses.end()
+        if self._opening is not None:
+            self._opening.cancel()
         if self._association is not None:
             self._association.abort()
 
@@ -231,11 +235,16 @@ class Recipient:
 
     async def _try(self) -> str:
         """Report on all that wait, over one association; why some wait still."""
-        self._has_new = False
+        self._opening = Deferred.fromCoroutine(
+            self._caller.open(self._calling_ae, self._called_ae, (CONTEXT,))
+        )
         try:
-            association = await self._caller.open(self._calling_ae, self._called_ae, (CONTEXT,))
-        except AssociationLost as error:
+            association = await self._opening
+        except (AssociationLost, CancelledError) as error:
             return str(error)
+        finally:
+            self._opening = None
+            self._has_new = False
         self._association = association
         try:
             return await self._report_over(association)

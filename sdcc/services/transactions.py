@@ -173,6 +173,7 @@ class Transactions:
                 "Storage Commitment: nothing that is owed can be read: {error}", error=error.strerror
             )
             return
+        taken_up = []
         for name in names:
             if self._is_stopping:
                 return
@@ -195,9 +196,11 @@ class Transactions:
                 continue
             owed = self._owed[key] = _owed(name, request, digest(request.references), None)
             self._references += owed.size
+            taken_up.append(owed)
+        if taken_up:
+            self._log.info("Storage Commitment: {number} reports are owed", number=len(taken_up))
+        for owed in taken_up:
             self._begin_to_see_to(owed)
-        if names:
-            self._log.info("Storage Commitment: {number} reports are owed", number=len(names))
 
     async def _see_to(self, owed: Owed) -> None:
         may_call = self._caller.may_call(owed.provenance.calling_ae)
