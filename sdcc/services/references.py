@@ -1,7 +1,7 @@
 """The Data Sets of Storage Commitment as bytes: what is asked for, and what is reported (PS3.4 J.3).
 
 Read and written here and not by pydicom, for which the 40,000 references that a message may hold are as many
-Data Sets: 100 MB of memory and seconds of work. Here they are two UIDs each. Pure functions of bytes.
+Data Sets: up to 100 MB of memory and seconds of work. Here they are two UIDs each. Pure functions of bytes.
 """
 
 from __future__ import annotations
