@@ -132,6 +132,7 @@ def test_what_asks_for_nothing_that_can_be_promised_is_refused(scene, result_of,
     assert (outcome.status, outcome.size) == (status, len(data))
     assert outcome.comment
     assert scene.written_down == []
+    assert scene.provider._collected.total == 0
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])

@@ -151,6 +151,16 @@ def test_a_length_that_leads_out_of_its_item_or_sequence_is_no_way_to_smuggle():
         assert refusal(broken, IMPLICIT_VR_LITTLE_ENDIAN)[0] in (0x0110, 0x0115)
 
 
+def test_an_item_that_ends_behind_its_sequence_is_broken():
+    dataset = action(item(A), StorageMediaFileSetUID="1.9")
+    data = encoded(dataset, IMPLICIT_VR_LITTLE_ENDIAN)
+    behind = len(data) - data.index(b"\x88\x00\x40\x01")
+    at = data.index(b"\xfe\xff\x00\xe0") + 4
+    (length,) = struct.unpack_from("<I", data, at)
+    broken = data[:at] + struct.pack("<I", length + behind) + data[at + 4 :]
+    assert refusal(broken, IMPLICIT_VR_LITTLE_ENDIAN)[0] == 0x0110
+
+
 def test_between_items_is_nothing_else():
     data = encoded(action(item(A)), IMPLICIT_VR_LITTLE_ENDIAN)
     assert refusal(data.replace(b"\xfe\xff\x00\xe0", b"\x08\x00\x50\x11"), IMPLICIT_VR_LITTLE_ENDIAN) == (

@@ -455,10 +455,14 @@ def test_of_two_files_about_one_transaction_one_is_reported(scene):
 # --- stopping --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["file", "connecting", "answer"])
+@pytest.mark.parametrize("where", ["index", "file", "connecting", "answer", "pause"])
 def test_a_stop_waits_for_nobody_and_leaves_what_is_owed(scene, where):
     waiting = Deferred()
-    if where == "file":
+    if where == "index":
+        scene.index.find_fault = OSError("no connection")
+    elif where == "pause":
+        scene.caller.answers = [AWAY]
+    elif where == "file":
         scene.objects.difference = lambda kept, goes_on: waiting
     elif where == "connecting":
         scene.caller.answers = [waiting]
