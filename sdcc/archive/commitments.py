@@ -67,8 +67,8 @@ class CommitmentJournal:
                 break
             with suppress(FileExistsError):
                 self._fs.make_directory(f"{self._directory}/{number}")
-                self._fs.sync_directory(self._directory)
                 self._claim(str(number))  # unless another has taken it for a dead process's meanwhile
+        self._fs.sync_directory(self._directory)  # also for a folder that a dead process had only just made
         for folder in self._locks:
             for name in self._fs.entries(f"{self._directory}/{folder}"):
                 if name.endswith(UNFINISHED):
