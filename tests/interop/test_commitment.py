@@ -18,7 +18,7 @@ from .objects import CT, MR, data_set, new_uid
 from .peers import requested, store
 from .server import PATIENCE, until
 from .test_refusals import free_port
-from .wire import EXPLICIT
+from .wire import COMMAND, DATA, EXPLICIT, P_DATA, STATUS, Peer, command_set, p_datas
 
 CONFIGURATION = """
 [[local]]
@@ -37,7 +37,20 @@ address = "127.0.0.1"
 services = ["storage"]
 [storage]
 minimum_free = 0
+[association]
+drain_timeout = 0.5
 """
+#: Of Action Type 1.
+N_ACTION_RQ = command_set(
+    {
+        0x0003: StorageCommitmentPushModel,
+        0x0100: 0x0130,
+        0x0110: 1,
+        0x0800: 1,
+        0x1001: StorageCommitmentPushModelInstance,
+        0x1008: 1,
+    }
+)
 CONTEXTS = [(StorageCommitmentPushModel, [EXPLICIT]), (CT, [EXPLICIT])]
 
 
@@ -111,26 +124,32 @@ def send(association, uid):
     assert response.Status == 0x0000
 
 
-def commit(association, *references, action_type=1):
-    """Ask for a commitment; gives the Transaction UID, and the status of the answer."""
-    information = Dataset()
-    information.TransactionUID = new_uid()
-    information.ReferencedSOPSequence = []
+def information(*references):
+    """What is asked for: a new Transaction UID, and the Data Set."""
+    data_set = Dataset()
+    data_set.TransactionUID = new_uid()
+    data_set.ReferencedSOPSequence = []
     for sop_class, uid in references:
         item = Dataset()
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, uid
-        information.ReferencedSOPSequence.append(item)
+        data_set.ReferencedSOPSequence.append(item)
+    return data_set.TransactionUID, encode(data_set, False, True)
+
+
+def commit(association, *references, action_type=1):
+    """Ask for a commitment; gives the Transaction UID, and the status of the answer."""
+    transaction, data = information(*references)
     request = N_ACTION()
     request.MessageID = 9
     request.RequestedSOPClassUID = StorageCommitmentPushModel
     request.RequestedSOPInstanceUID = StorageCommitmentPushModelInstance
     request.ActionTypeID = action_type
-    request.ActionInformation = BytesIO(encode(information, False, True))
+    request.ActionInformation = BytesIO(data)
     association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
     _, response = association.dimse.get_msg(block=True)
     assert isinstance(response, N_ACTION), "no response"
     assert response.MessageIDBeingRespondedTo == 9
-    return information.TransactionUID, response.Status
+    return transaction, response.Status
 
 
 def told(association, *statuses):
@@ -260,6 +279,24 @@ def test_what_is_owed_outlives_a_crash(call, modality, server):
     assert committed(data_set) == [(CT, uid)]
     until(lambda: not path.exists(), "nothing is owed")
     until(lambda: "Looked through" in server.log(), "the look has ended")
+
+
+def test_a_stop_waits_for_no_answer(call, modality, server):
+    """Of a peer that takes the report and says nothing; and the next start reports."""
+    send(call(), uid := new_uid())
+    transaction, data = information((CT, uid))
+    with Peer(server.address) as silent:
+        silent.associate((1, StorageCommitmentPushModel, EXPLICIT), calling="MODALITY")
+        silent.send(p_datas(1, COMMAND, N_ACTION_RQ), p_datas(1, DATA, data))
+        assert silent.response()[STATUS] == 0x0000
+        report = silent.receive()
+        assert report.type == P_DATA
+        server.stop()
+    assert len(owed(server)) == 1
+    modality.listen()
+    server.start()
+    assert modality.reports.next()[1].TransactionUID == transaction
+    until(lambda: not owed(server), "nothing is owed")
 
 
 def test_who_cannot_be_called_and_has_left_is_given_up(call, server):
