@@ -143,6 +143,28 @@ class StoredObject:
     #: What could not be read of the Data Set, in words; None: everything could.
     fault: str | None = None
 
+    @property
+    def kept(self) -> Kept:
+        return Kept(
+            path=self.file.path,
+            sha256=self.file.sha256,
+            sop_class_uid=self.instance.sop_class_uid,
+            sop_instance_uid=self.instance.sop_instance_uid,
+            transfer_syntax_uid=self.file.transfer_syntax_uid,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A registered object's file, and what its row says that proves it to be what was received."""
+
+    #: :attr:`StoredFile.path`.
+    path: str
+    sha256: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LooseRow:
@@ -307,6 +329,71 @@ class IConverter(Interface):
         :param transfer_syntax_uid: an uncompressed one.
         :raises CannotConvert: see there.
         """
+
+    async def difference(kept: Kept, goes_on: Callable[[], bool]) -> str | None:
+        """In what a registered object's file is not what was received; None: in nothing.
+
+        The whole file is read, by one worker thread.
+
+        :param goes_on: asked by that thread between two blocks whether anybody still wants to know.
+        :raises OSError: the file is not there, or cannot be read, or reading did not go on.
+        """
+
+
+# --- what is owed to peers -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An item of a Referenced SOP Sequence (0008,1199)."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentRequest:
+    """A Storage Commitment Request (PS3.4 J.3.2.1) that was answered Success, so that a report is owed."""
+
+    transaction_uid: str
+    #: None comes twice.
+    references: tuple[Reference, ...]
+    provenance: Provenance
+    #: Aware, UTC.
+    requested_at: datetime.datetime
+
+
+class ICommitmentJournal(Interface):
+    """The Storage Commitment Requests that a report is owed for, on disk.
+
+    Each is known by a name. They outlive the process, and fall to another one that starts later.
+    """
+
+    def prepare() -> None:
+        """Take over what dead processes owed. Blocks; raises OSError."""
+
+    async def names() -> Sequence[str]:
+        """The requests that this process has to see to, in no order.
+
+        :raises OSError: they cannot be listed.
+        """
+
+    async def add(request: CommitmentRequest) -> str:
+        """Write a request down; its name, when it is durable.
+
+        :raises OSError: it is not written down.
+        """
+
+    async def read(name: str) -> CommitmentRequest:
+        """:raises OSError: it cannot be read.
+        :raises ValueError: the file is damaged.
+        """
+
+    async def remove(name: str) -> None:
+        """Nothing is owed any more. Never raises: what cannot be removed is logged, and reported again."""
+
+    async def stop() -> None:
+        """Leave what is there to whoever starts next."""
 
 
 # --- the index -----------------------------------------------------------------------------
@@ -508,6 +595,8 @@ class ICaller(Interface):
     async def open(called_ae: str, calling_ae: str, contexts: Sequence[Any]) -> IOwnAssociation:
         """:param contexts: of :class:`sdcc.upper_layer.items.ProposedContext`.
 
+        May be cancelled.
+
         :raises AssociationLost: not connected, rejected, or no answer in time.
         """
 
@@ -528,7 +617,10 @@ class IConversation(Interface):
         :raises AssociationLost: nobody is there any more.
         """
 
-    requests = Attribute("IRequests: sub-operations over the same association")
+    requests = Attribute(
+        "IRequests: sub-operations and notifications over the same association, also when the operation has "
+        "ended, for as long as the association is open"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

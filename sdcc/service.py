@@ -27,6 +27,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 
 from sdcc import __version__
+from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.filesystem import FileSystem, IFileSystem
 from sdcc.archive.incoming import host_and_pid
 from sdcc.archive.objects import ObjectStore
@@ -45,8 +46,12 @@ from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.server import BACKLOG, MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
+from sdcc.services.commitment import CommitmentProvider
 from sdcc.services.registry import Registry
+from sdcc.services.reports import Reports
+from sdcc.services.safekeeping import Safekeeping
 from sdcc.services.storage import StorageProvider
+from sdcc.services.transactions import Transactions
 from sdcc.services.verification import VerificationProvider
 from sdcc.threads import LooseThreads, Threads
 
@@ -179,6 +184,7 @@ class SDCC(Service):
             configuration.storage.directory,
             filesystem=world.filesystem,
             run_in_thread=self._storage_threads.run,
+            read_in_thread=self._reading_threads.run,
             clock=reactor,
             minimum_free=configuration.storage.minimum_free,
             maximum_object_size=configuration.storage.maximum_object_size,
@@ -207,12 +213,29 @@ class SDCC(Service):
         self._world = world
         self._waiting = WaitingBytes()
         self._storage = StorageProvider(self._objects, self._index, lambda: self._waiting.refusal)
+        self._journal = CommitmentJournal(
+            str(configuration.storage.directory.absolute()),
+            filesystem=world.filesystem,
+            run_in_thread=self._storage_threads.run,
+            new_token=self._tokens,
+        )
+        self._transactions = Transactions(
+            self._journal,
+            Safekeeping(self._index, self._objects, reactor),
+            Reports(self._journal, self._storage_threads.run),
+            self._caller,
+            clock=reactor,
+            now=world.now,
+        )
+        self._commitment = CommitmentProvider(
+            self._transactions, self._storage_threads.run, lambda: self._objects.refusal
+        )
         self._server = self._association_server()
 
     def _association_server(self) -> AssociationServer:
         configuration, reactor = self._configuration, self._reactor
         limits = AssociationLimits(configuration.association.maximum_open)
-        providers = (VerificationProvider(), self._storage)
+        providers = (VerificationProvider(), self._storage, self._commitment)
         sop_classes = provided(configuration.sop_classes, providers)
         circumstances = Circumstances(
             is_stopping=lambda: self._is_stopping,
@@ -275,6 +298,7 @@ class SDCC(Service):
         directory = self._configuration.storage.directory
         try:
             self._objects.prepare()
+            self._journal.prepare()
         except OSError as error:
             raise CannotStart(f"[storage] directory {directory}: {error.strerror or error}") from None
         try:
@@ -285,6 +309,7 @@ class SDCC(Service):
             threads.start()
         self._objects.start()
         self._index.start()
+        self._transactions.start()
         self._begin_to_look()
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
@@ -331,12 +356,15 @@ class SDCC(Service):
         log.info("SDCC is stopping")
         steps = (
             *(port.stopListening for port in self._ports),
+            self._transactions.interrupt,
             self._server.stop,
             self._caller.stop,
+            self._transactions.stop,
             *([self._look.stop] if self._look else []),
             self._index.stop,
             self._hand_doubts_on,
             self._storage.settle,
+            self._journal.stop,
             self._objects.stop,
             *(threads.stop for threads in self._threads),
         )

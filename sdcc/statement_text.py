@@ -233,7 +233,9 @@ C000    Cannot Understand                  The Data Set cannot be parsed as far 
 With a failure, Error Comment (0000,0902) says why in at most 64 characters, and the association
 remains open.
 
-""" + statement_retrieval_text.TEXT + r"""2.3.6 Other Answers and Time Limits
+"""
+    + statement_retrieval_text.TEXT
+    + r"""2.3.6 Other Answers and Time Limits
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
 
 A request of a DIMSE service that SDCC does not provide is answered 0211, Unrecognized Operation.

@@ -65,6 +65,7 @@ def receiver(storage: Path, filesystem: IFileSystem | None = None) -> Reception:
         storage,
         filesystem=filesystem or FileSystem(),
         run_in_thread=execute,
+        read_in_thread=execute,
         clock=Clock(),
         minimum_free=0,
         maximum_object_size=1 << 30,

@@ -132,14 +132,19 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoilt", "words"),
-    [("data", r"\[storage\] directory"), ("data/index.sqlite", r"\[index\] .*index.sqlite")],
+    [
+        ("data", r"\[storage\] directory"),
+        ("data/commitments", r"\[storage\] directory .*: Not a directory"),
+        ("data/index.sqlite", r"\[index\] .*index.sqlite"),
+    ],
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, spoilt: str, words: str) -> None:
     """A file where a directory must be, and a directory where a file must be."""
-    if spoilt == "data":
-        (tmp_path / spoilt).write_text("in the way")
-    else:
+    if spoilt == "data/index.sqlite":
         (tmp_path / spoilt).mkdir(parents=True)
+    else:
+        (tmp_path / spoilt).parent.mkdir(exist_ok=True)
+        (tmp_path / spoilt).write_text("in the way")
     service = SDCC(configured(tmp_path), MemoryReactorClock())
     with pytest.raises(CannotStart, match=words):
         service.startService()

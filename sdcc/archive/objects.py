@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from sdcc.archive import attributes, reading
+from sdcc.archive import attributes, reading, stored_files
 from sdcc.archive.directories import OBJECTS, Directories, make_durable
 from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.incoming import INCOMING, Incoming, host_and_pid
@@ -23,7 +23,7 @@ from sdcc.archive.partial import Parse, PartialFile
 from sdcc.archive.reception import Reception
 from sdcc.archive.scratch import ScratchFile
 from sdcc.archive.space import FreeSpace
-from sdcc.interfaces import Announcement, IObjectStore, OutOfResources, RunInThread
+from sdcc.interfaces import Announcement, IObjectStore, Kept, OutOfResources, RunInThread
 
 
 @implementer(IObjectStore)
@@ -32,6 +32,7 @@ class ObjectStore:
 
     :param directory: the storage directory. Created if missing, by :meth:`prepare` only:
         if it vanishes later, a file system that is not mounted is not written to in its place.
+    :param read_in_thread: for what may take longer.
     :param minimum_free: bytes; 0: no floor.
     :param maximum_object_size: bytes of a Data Set.
     :param new_token: gives a part of a file name that was never used before, of letters and digits.
@@ -46,6 +47,7 @@ class ObjectStore:
         *,
         filesystem: IFileSystem,
         run_in_thread: RunInThread,
+        read_in_thread: RunInThread,
         clock: IReactorTime,
         minimum_free: int,
         maximum_object_size: int,
@@ -57,6 +59,7 @@ class ObjectStore:
         self._root = str(directory.absolute())
         self._fs = filesystem
         self._run_in_thread = run_in_thread
+        self._read_in_thread = read_in_thread
         self._maximum_object_size = maximum_object_size
         self._new_token = new_token
         self._now = now
@@ -156,6 +159,9 @@ class ObjectStore:
         except OSError as error:
             self._log.warn("A file could not be removed and is an orphan now: {error}", error=error.strerror)
             self._log.debug("The orphan is {path}", path=path)
+
+    async def difference(self, kept: Kept, goes_on: Callable[[], bool]) -> str | None:
+        return await self._read_in_thread(stored_files.difference, kept, self._root, self._fs, goes_on)
 
     def absolute(self, path: str) -> str:
         return f"{self._root}/{path}"

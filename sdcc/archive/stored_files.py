@@ -21,7 +21,7 @@ from sdcc.archive.directories import OBJECTS
 from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.part10 import COUNTED_FROM, announced, data_set_offset
 from sdcc.archive.partial import Parse
-from sdcc.interfaces import Announcement, CannotUnderstand, StoredFile, StoredObject
+from sdcc.interfaces import Announcement, CannotUnderstand, Kept, StoredFile, StoredObject
 from sdcc.printable import printable
 
 #: Asked between two blocks whether reading is to go on, in the thread that reads.
@@ -156,9 +156,7 @@ def read(
     return found
 
 
-def difference(
-    stored: StoredObject, root: str, filesystem: IFileSystem, goes_on: GoesOn = lambda: True
-) -> str | None:
+def difference(kept: Kept, root: str, filesystem: IFileSystem, goes_on: GoesOn = lambda: True) -> str | None:
     """In what a registered object's file is not what was received; None: in nothing.
 
     The Data Set is not parsed: its hash proves it, whatever this program's parser thinks of it.
@@ -166,8 +164,8 @@ def difference(
     :raises OSError: the file is not there, or cannot be read.
     """
     try:
-        with _opened(stored.file.path, root, filesystem, goes_on) as reading:
-            return reading.difference(stored)
+        with _opened(kept.path, root, filesystem, goes_on) as reading:
+            return reading.difference(kept)
     except NoObject as fault:
         return str(fault)
 
@@ -231,11 +229,11 @@ class _Reading:
         )
         return FoundFile(stored, self._status.st_ctime)
 
-    def difference(self, stored: StoredObject) -> str | None:
+    def difference(self, kept: Kept) -> str | None:
         """:raises ValueError: the File Meta Information is broken."""
-        announcement, instance, file = self._announcement(), stored.instance, stored.file
-        received = (instance.sop_class_uid, instance.sop_instance_uid, file.transfer_syntax_uid)
-        if self._sha256(self._status.st_size - self._start) != file.sha256:
+        announcement = self._announcement()
+        received = (kept.sop_class_uid, kept.sop_instance_uid, kept.transfer_syntax_uid)
+        if self._sha256(self._status.st_size - self._start) != kept.sha256:
             return "the Data Set is another"
         if received != (
             announcement.sop_class_uid,

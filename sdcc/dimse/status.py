@@ -17,6 +17,12 @@ class Status(IntEnum):
     NO_SUCH_ACTION = 0x0123
     #: PS3.7 C.5: an Attribute of the N-ACTION's Data Set is absent.
     MISSING_ATTRIBUTE = 0x0120
+    #: PS3.7 C.5: an Attribute of the N-ACTION's Data Set has no value.
+    MISSING_ATTRIBUTE_VALUE = 0x0121
+    #: PS3.7 C.5: a value is none that is allowed; here, in the N-ACTION's Data Set.
+    INVALID_ARGUMENT_VALUE = 0x0115
+    #: PS3.7 C.5: what the N-ACTION asks for cannot be taken on at present.
+    RESOURCE_LIMITATION = 0x0213
     #: PS3.7 C.5: the N-ACTION's SOP Instance is not the one that the service knows.
     NO_SUCH_SOP_INSTANCE = 0x0112
     #: PS3.7 C.5: a general failure; here, a fault of the program.

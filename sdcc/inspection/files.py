@@ -126,7 +126,9 @@ class Files:
 
     async def difference(self, stored: StoredObject) -> str | None:
         """See :func:`~sdcc.archive.stored_files.difference`."""
-        return await self._read_in_thread(stored_files.difference, stored, self.root, self._fs, self._goes_on)
+        return await self._read_in_thread(
+            stored_files.difference, stored.kept, self.root, self._fs, self._goes_on
+        )
 
     async def status(self, path: str) -> os.stat_result:
         """See :func:`~sdcc.archive.stored_files.status`."""

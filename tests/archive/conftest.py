@@ -114,6 +114,7 @@ class Store:
             **{
                 "filesystem": self.disk,
                 "run_in_thread": run_in_thread,
+                "read_in_thread": run_in_thread,
                 "clock": self.clock,
                 "minimum_free": 0,
                 "maximum_object_size": 1 << 30,

@@ -376,3 +376,40 @@ def test_many_objects_leave_no_descriptor_and_no_partial_file(store, build):
     assert len(store.files("objects")) == 200
     assert store.files("incoming") == []
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# --- what was received -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "difference"),
+    [
+        (lambda data: data, None),
+        (lambda data: data[:-1] + b"\x55", "the Data Set is another"),
+        (lambda data: data[:-2], "the Data Set is another"),
+        (lambda data: data.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.2\0", 1), "the File Meta"),
+        (lambda data: b"", "DICM"),
+    ],
+)
+def test_a_file_that_is_not_what_was_received_is_told_from_one_that_is(store, build, damage, difference):
+    kept = store.receive(build.announcement(), build.data_set()).kept
+    path = store.root / kept.path
+    path.write_bytes(damage(path.read_bytes()))
+    found = build.result_of(store.objects.difference(kept, lambda: True))
+    assert found is None if difference is None else difference in found
+
+
+def test_a_file_that_is_gone_cannot_be_compared(store, build):
+    kept = store.receive(build.announcement(), build.data_set()).kept
+    (store.root / kept.path).unlink()
+    with pytest.raises(FileNotFoundError):
+        build.result_of(store.objects.difference(kept, lambda: True))
+
+
+def test_files_are_compared_in_threads_that_reception_does_not_use(make_store, build, threads):
+    store = make_store(read_in_thread=threads)
+    kept = store.receive(build.announcement(), build.data_set()).kept
+    compared = ensureDeferred(store.objects.difference(kept, lambda: True))
+    assert not compared.called
+    threads.run_all()
+    assert compared.result is None

@@ -136,7 +136,7 @@ def test_reading_ends_between_two_blocks_when_nobody_wants_it_any_more(store, bu
         read(stored.file.path, str(store.root), store.disk, goes_on=lambda: next(left, False))
     left = iter([True] * blocks)
     with pytest.raises(stored_files.Interrupted):
-        stored_files.difference(stored, str(store.root), store.disk, lambda: next(left, False))
+        stored_files.difference(stored.kept, str(store.root), store.disk, lambda: next(left, False))
     assert store.disk.open == is_open
 
 

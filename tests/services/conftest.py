@@ -72,6 +72,7 @@ class Objects:
     """:ivar fault: what completing a reception raises.
     :ivar removal_fault: what removing a file raises.
     :ivar disk: what a removal waits for; None: nothing.
+    :ivar differences: what comparing a file says or raises, by its path; nothing: it is what was received.
     """
 
     def __init__(self):
@@ -83,6 +84,8 @@ class Objects:
         #: Every path that has been, and those that are no more.
         self.files = []
         self.removed = []
+        self.differences = {}
+        self.compared = []
 
     def prepare(self):
         raise AssertionError("not a service's business")
@@ -107,6 +110,13 @@ class Objects:
     def read(self, path, data_set_size):
         raise AssertionError("not the business of what stores")
 
+    async def difference(self, kept, goes_on):
+        self.compared.append(kept.path)
+        difference = self.differences.get(kept.path)
+        if isinstance(difference, Exception):
+            raise difference
+        return difference
+
 
 @implementer(IIndex)
 class Index:
@@ -122,6 +132,8 @@ class Index:
         self.fault = None
         self.registers_before_fault = False
         self.disown_fault = None
+        self.find_fault = None
+        self.queries = []
         self.rows = {}
 
     def prepare(self):
@@ -148,11 +160,18 @@ class Index:
     async def paths(self, sop_instance_uids):
         raise AssertionError("not a service's business")
 
-    def find(self, query):
-        raise AssertionError("not the business of what stores")
+    async def find(self, query):
+        """By SOP Instance UID, what proves a file."""
+        self.queries.append(query)
+        if self.find_fault is not None:
+            raise self.find_fault
+        [condition] = query.conditions
+        for uid in condition.matching.uids:
+            if uid in self.rows:
+                yield {field: getattr(self.rows[uid].kept, field) for field in query.wanted}
 
     async def holdings(self, query):
-        raise AssertionError("not the business of what stores")
+        raise AssertionError("not yet")
 
     async def disown(self, sop_instance_uid, path):
         if self.disown_fault is not None:
