@@ -233,6 +233,21 @@ class IReception(Interface):
         """Remove what was written. Never raises; may be called at any time before `complete`."""
 
 
+class IScratchFile(Interface):
+    """A file that is of use to this process alone, and no object's."""
+
+    path = Attribute("str: absolute")
+
+    def read() -> AsyncIterator[bytes]:
+        """All its bytes, as :meth:`IObjectStore.read` gives them.
+
+        :raises OSError: it cannot be read.
+        """
+
+    async def remove() -> None:
+        """Remove it, also while it is being read. Never raises."""
+
+
 class IObjectStore(Interface):
     """The objects on disk."""
 
@@ -263,7 +278,34 @@ class IObjectStore(Interface):
         The file is opened at the first block and closed at the end, also where the reader closes it early.
 
         :param data_set_size: :attr:`StoredFile.data_set_size`; the Data Set is the end of the file.
-        :raises OSError: it cannot be read, or is shorter.
+        :raises OSError: it cannot be read, or its Data Set is not of this size.
+        """
+
+    def scratch() -> IScratchFile:
+        """A file that is not there yet and that another process may make: it goes when it is removed, and
+        with this process.
+
+        :raises OutOfResources: nothing can be taken at present.
+        """
+
+
+# --- the conversion ------------------------------------------------------------------------
+
+
+class CannotConvert(Exception):
+    """An object cannot be given in another Transfer Syntax. The text is for the Error Comment and the log: no
+    patient data in it."""
+
+
+class IConverter(Interface):
+    """Encodes what is stored in other Transfer Syntaxes, where it can harm nobody."""
+
+    async def convert(path: str, transfer_syntax_uid: str) -> IScratchFile:
+        """The Data Set of a stored object, encoded anew.
+
+        :param path: of the object's DICOM file; absolute.
+        :param transfer_syntax_uid: an uncompressed one.
+        :raises CannotConvert: see there.
         """
 
 

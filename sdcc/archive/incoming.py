@@ -127,6 +127,13 @@ class Incoming:
                 self.claim()
         return self._create(self._folder, token)
 
+    def path(self, token: str) -> str:
+        """Where a file may be made that is of no use any more when this process ends.
+
+        :raises FileNotFoundError: there is no folder.
+        """
+        return self._path(self._folder, token)
+
     def release(self) -> None:
         """Remove this process's folder and let its lock go. What cannot be removed is logged."""
         folder, self._folder = self._folder, None
@@ -144,10 +151,14 @@ class Incoming:
             self._drop_lock()
 
     def _create(self, folder: str | None, token: str) -> tuple[str, int]:
+        path = self._path(folder, token)
+        return path, self._fs.create(path)
+
+    @staticmethod
+    def _path(folder: str | None, token: str) -> str:
         if folder is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        path = f"{folder}/{token}.part"
-        return path, self._fs.create(path)
+        return f"{folder}/{token}.part"
 
     def _drop_lock(self) -> None:
         lock, self._lock = self._lock, None

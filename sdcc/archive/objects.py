@@ -7,7 +7,7 @@ under its final path whole and durable, is never written again, and goes when th
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,14 +15,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from sdcc.archive import attributes
+from sdcc.archive import attributes, reading
 from sdcc.archive.directories import OBJECTS, Directories, make_durable
 from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.incoming import INCOMING, Incoming, host_and_pid
 from sdcc.archive.partial import Parse, PartialFile
 from sdcc.archive.reception import Reception
+from sdcc.archive.scratch import ScratchFile
 from sdcc.archive.space import FreeSpace
-from sdcc.interfaces import Announcement, IObjectStore, RunInThread
+from sdcc.interfaces import Announcement, IObjectStore, OutOfResources, RunInThread
 
 
 @implementer(IObjectStore)
@@ -158,3 +159,15 @@ class ObjectStore:
 
     def absolute(self, path: str) -> str:
         return f"{self._root}/{path}"
+
+    def read(self, path: str, data_set_size: int) -> AsyncIterator[bytes]:
+        return reading.data_set(
+            self.absolute(path), data_set_size, filesystem=self._fs, run_in_thread=self._run_in_thread
+        )
+
+    def scratch(self) -> ScratchFile:
+        if (refusal := self.refusal) is not None:
+            raise OutOfResources(refusal)
+        return ScratchFile(
+            self._incoming.path(self._new_token()), filesystem=self._fs, run_in_thread=self._run_in_thread
+        )

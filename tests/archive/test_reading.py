@@ -1,0 +1,209 @@
+"""A Data Set read back for sending: bit for bit, in few jobs, in bounded memory, closed in all cases."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+from twisted.internet.defer import ensureDeferred
+from zope.interface.verify import verifyObject
+
+from sdcc.archive.reading import BLOCK, SMALL
+from sdcc.interfaces import IScratchFile, OutOfResources
+
+
+async def blocks_of(iterator):
+    return [block async for block in iterator]
+
+
+@pytest.fixture
+def received(build):
+    """Receives an object with so many bytes of pixels: its StoredFile, and its Data Set."""
+
+    def received(store, size):
+        data = build.data_set(pixels=os.urandom(size))
+        return store.receive(build.announcement(), data).file, data
+
+    return received
+
+
+@pytest.fixture
+def blocks(build):
+    return lambda store, file: build.result_of(blocks_of(store.objects.read(file.path, file.data_set_size)))
+
+
+@pytest.mark.parametrize("size", [0, 2, BLOCK, SMALL - 2000, SMALL, SMALL + BLOCK, 5 * BLOCK + 2])
+def test_the_data_set_is_read_as_it_was_received(store, received, blocks, size):
+    file, data = received(store, size)
+    assert b"".join(blocks(store, file)) == data
+
+
+def test_a_small_file_is_opened_read_and_closed_by_one_job(slow_store, threads, build):
+    data = build.data_set(pixels=b"ab" * 1000)
+    reception = slow_store.objects.begin(build.announcement(), lambda size: None)
+    build.write(reception, data)
+    completed = ensureDeferred(reception.complete())
+    threads.run_all()
+    file = completed.result.file
+    slow_store.disk.calls.clear()
+    read = ensureDeferred(blocks_of(slow_store.objects.read(file.path, file.data_set_size)))
+    threads.run()
+    assert read.result == [data]
+    assert threads.waiting == []
+    assert [call for call, _ in slow_store.disk.calls] == ["open_existing", "status", "read", "close"]
+
+
+def test_nothing_is_opened_before_the_first_block_is_asked_for(store, received):
+    file, _ = received(store, 10)
+    store.disk.calls.clear()
+    store.objects.read(file.path, file.data_set_size)
+    assert store.disk.calls == []
+
+
+def test_of_a_large_file_one_block_is_read_ahead_and_no_more(store, received, build):
+    file, _ = received(store, SMALL + 4 * BLOCK)
+    store.disk.calls.clear()
+    iterator = store.objects.read(file.path, file.data_set_size)
+    for so_far in (2, 3, 4):
+        assert len(build.result_of(anext(iterator))) <= BLOCK
+        assert len(store.disk.called("read")) == so_far
+    build.result_of(iterator.aclose())
+    assert store.disk.called("close") == [file.path]
+
+
+def test_a_reader_that_has_had_enough_leaves_nothing_open(store, received, build):
+    """Whether it says so or just drops what it has."""
+    file, _ = received(store, SMALL + 4 * BLOCK)
+    store.disk.calls.clear()
+    iterator = store.objects.read(file.path, file.data_set_size)
+    build.result_of(anext(iterator))
+    del iterator
+    assert store.disk.called("close") == [file.path]
+
+
+def test_a_reader_that_leaves_while_a_block_is_read_leaves_nothing_open(make_store, threads, build):
+    store = make_store()
+    data = build.data_set(pixels=bytes(SMALL + 4 * BLOCK))
+    file = store.receive(build.announcement(), data).file
+    store.objects._run_in_thread = threads
+    iterator = store.objects.read(file.path, file.data_set_size)
+    first = ensureDeferred(anext(iterator))
+    threads.run()
+    assert len(first.result) <= BLOCK
+    assert len(threads.waiting) == 1
+    build.result_of(iterator.aclose())
+    threads.run(1)  # the closing comes first
+    threads.run()
+    assert store.disk.called("open_existing") == store.disk.called("close")[-1:] == [file.path]
+    assert [path for path in store.disk.open.values() if not path.endswith("/lock")] == []
+
+
+# --- what cannot be read ---------------------------------------------------------------------
+
+
+def fails(build, iterator):
+    try:
+        build.result_of(blocks_of(iterator))
+    except OSError as error:
+        return error
+    pytest.fail("nothing was raised")
+
+
+def test_a_file_that_is_gone(store, received, build):
+    file, _ = received(store, 10)
+    build.result_of(store.objects.remove(file.path))
+    assert fails(build, store.objects.read(file.path, file.data_set_size)).errno == errno.ENOENT
+
+
+def test_a_directory_is_no_file(store, received, build):
+    file, _ = received(store, 10)
+    directory = os.path.dirname(file.path)
+    assert fails(build, store.objects.read(directory, file.data_set_size)).strerror == "no regular file"
+
+
+@pytest.mark.parametrize("size", [10, SMALL + BLOCK])
+@pytest.mark.parametrize("change", [-2, 2])
+def test_a_data_set_of_another_size_is_not_given(store, received, build, size, change):
+    file, _ = received(store, size)
+    path = store.root / file.path
+    with path.open("r+b") as opened:
+        opened.truncate(path.stat().st_size + change)
+    error = fails(build, store.objects.read(file.path, file.data_set_size))
+    assert error.strerror == "the Data Set is not of the size that was received"
+
+
+def test_what_is_no_dicom_file_is_not_given(store, received, build):
+    file, _ = received(store, 10)
+    (store.root / file.path).write_bytes(bytes(file.size))
+    assert "DICM" in fails(build, store.objects.read(file.path, file.data_set_size)).strerror
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read(store, received, build):
+    file, _ = received(store, SMALL + 4 * BLOCK)
+    iterator = store.objects.read(file.path, file.data_set_size)
+    build.result_of(anext(iterator))
+    os.truncate(store.root / file.path, 3 * BLOCK)
+    assert fails(build, iterator).strerror == "the file has become shorter"
+
+
+@pytest.mark.parametrize(("call", "at"), [("open_existing", 1), ("status", 1), ("read", 1), ("read", 3)])
+def test_a_fault_of_the_disk_reaches_the_reader(store, received, build, call, at):
+    file, _ = received(store, SMALL + 4 * BLOCK)
+    store.disk.fail(call, errno.EIO, at=at)
+    assert fails(build, store.objects.read(file.path, file.data_set_size)).errno == errno.EIO
+
+
+def test_a_fault_at_closing_costs_nothing_that_was_read(store, received, blocks):
+    file, data = received(store, SMALL + BLOCK)
+    store.disk.fail("close", errno.EIO)
+    assert b"".join(blocks(store, file)) == data
+
+
+# --- scratch files -----------------------------------------------------------------------------
+
+
+def test_a_scratch_file_is_read_whole_and_goes(store, build):
+    scratch = store.objects.scratch()
+    verifyObject(IScratchFile, scratch)
+    data = os.urandom(SMALL + BLOCK + 1)
+    with open(scratch.path, "wb") as file:
+        file.write(data)
+    assert b"".join(build.result_of(blocks_of(scratch.read()))) == data
+    build.result_of(scratch.remove())
+    assert store.files("incoming") == []
+
+
+def test_an_empty_scratch_file_has_no_blocks(store, build):
+    scratch = store.objects.scratch()
+    open(scratch.path, "wb").close()
+    assert build.result_of(blocks_of(scratch.read())) == []
+
+
+def test_a_scratch_file_that_was_never_made_may_be_removed(store, build):
+    build.result_of(store.objects.scratch().remove())
+
+
+def test_a_scratch_file_that_cannot_be_removed_is_told_of(store, build, logged):
+    scratch = store.objects.scratch()
+    open(scratch.path, "wb").close()
+    store.disk.fail("remove", errno.EACCES)
+    build.result_of(scratch.remove())
+    assert [event["error"] for event in logged] == ["Permission denied"]
+
+
+def test_two_scratch_files_are_two(store):
+    assert store.objects.scratch().path != store.objects.scratch().path
+
+
+def test_a_stop_removes_what_is_left_of_scratch_files(store, build):
+    open(store.objects.scratch().path, "wb").close()
+    build.result_of(store.objects.stop())
+    assert store.files("incoming") == []
+
+
+def test_there_are_no_scratch_files_where_no_object_is_taken(store, build):
+    """Below the floor of free space the disk is left to what must be kept."""
+    build.result_of(store.objects.stop())
+    with pytest.raises(OutOfResources, match="stopping"):
+        store.objects.scratch()
