@@ -33,11 +33,12 @@ ROOMS = {
     "services": {"conformance", "dimse", "interfaces", "queries", "uid", "upper_layer"},
     "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
     "archive": {"conformance", "interfaces", "printable", "uid"},
+    "conversion": {"archive", "conformance", "interfaces"},
     "index": {"conformance", "interfaces", "queries"},
     "inspection": {"archive", "interfaces", "printable"},
     "service": {
-        *("archive", "config", "conformance", "index", "inspection", "interfaces", "network", "services"),
-        "threads",
+        *("archive", "config", "conformance", "conversion", "index", "inspection", "interfaces"),
+        *("network", "services", "threads"),
     },
     "tap": {"config", "service"},
     "control": {
@@ -49,13 +50,16 @@ ROOMS = {
 #: What only these modules import.
 RESERVED = {
     "asyncio": (),
+    "mmap": ("conversion/*.py",),
+    "numpy": ("conversion/pixels.py",),
     "psycopg2": ("index/postgres.py",),
+    "pydicom.pixels": ("conversion/pixels.py",),
     "sqlite3": ("index/sqlite*.py",),
     "tqdm": ("control/progress.py",),
     "tomllib": ("config.py",),
     "twisted.application": ("service.py", "tap.py"),
     "twisted.internet.endpoints": ("network/*.py",),
-    "twisted.internet.protocol": ("network/*.py",),
+    "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
     "txpostgres": ("index/postgres.py",),
