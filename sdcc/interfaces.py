@@ -7,7 +7,7 @@ alone chooses the implementations. Nothing here performs I/O or knows Twisted's 
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -238,7 +238,7 @@ class IScratchFile(Interface):
 
     path = Attribute("str: absolute")
 
-    def read() -> AsyncIterator[bytes]:
+    def read() -> AsyncGenerator[bytes, None]:
         """All its bytes, as :meth:`IObjectStore.read` gives them.
 
         :raises OSError: it cannot be read.
@@ -272,7 +272,7 @@ class IObjectStore(Interface):
     def absolute(path: str) -> str:
         """The absolute path of a :attr:`StoredFile.path`."""
 
-    def read(path: str, data_set_size: int) -> AsyncIterator[bytes]:
+    def read(path: str, data_set_size: int) -> AsyncGenerator[bytes, None]:
         """The Data Set in a file, as it lies, in blocks read by a worker thread when they are asked for.
 
         The file is opened at the first block and closed at the end, also where the reader closes it early.
@@ -372,8 +372,10 @@ class IIndex(Interface):
         :param received_since: only what was received then or later; aware.
         """
 
-    def find(query: Query) -> AsyncIterator[Match]:
+    def find(query: Query) -> AsyncGenerator[Match, None]:
         """What matches, as it is found, in bounded memory whatever matches.
+
+        Who does not read to the end closes it, with `aclose`.
 
         :raises OSError: the index cannot be read.
         :raises ValueError: it is no index of this version.
@@ -442,6 +444,10 @@ class Outcome:
     #: The response's Data Set in the context's Transfer Syntax: an Identifier; None: it has none.
     data_set: bytes | None = None
     sub_operations: SubOperations | None = None
+    #: (0000,0901): the attributes of the Identifier that were wrong, group << 16 | element.
+    offending_element: tuple[int, ...] = ()
+    #: For the log alone, without patient data; empty: nothing.
+    note: str = ""
 
 
 class IOperation(Interface):
@@ -451,7 +457,10 @@ class IOperation(Interface):
         """Take the next bytes of the request's Data Set. Never raises."""
 
     async def complete() -> Outcome:
-        """The request is whole: perform it. Never raises but for a fault of the program."""
+        """The request is whole: perform it.
+
+        Never raises but for a fault of the program, and the :class:`AssociationLost` of its own conversation.
+        """
 
     async def abandon() -> None:
         """The association is gone before the request was whole."""
@@ -468,14 +477,17 @@ class IRequests(Interface):
     """An established association as this side may make requests over it, one at a time."""
 
     contexts = Attribute(
-        "Mapping[int, PresentationContext]: the accepted contexts on which this side is SCU, by ID"
+        "Mapping[int, PresentationContext]: by ID, the accepted contexts on which this side is SCU, and "
+        "those of Storage Commitment on which it is SCP, which has events to report"
     )
 
     async def request(context_id: int, message: Any, data_set: AsyncIterator[bytes] | None = None) -> Any:
         """Send a request of :mod:`sdcc.dimse.messages` and its Data Set; give the peer's last
         :class:`~sdcc.dimse.messages.Response` to it.
 
-        Of the Data Set no more is asked for than the transport takes.
+        Of the Data Set no more is asked for than the transport takes. Its iterator is closed in any case.
+
+        :param message: its Message ID and `has_data_set` are set here, whatever they are.
 
         :raises AssociationLost: there is no answer and will be none.
         :raises Exception: what `data_set` raised; the association is aborted then, because a message that
@@ -507,8 +519,13 @@ class ICaller(Interface):
 
 
 class IConversation(Interface):
-    """What an operation that has several responses may say to its peer, and hear, before it ends."""
+    """What an operation may say to its peer, and hear, before it ends: all but C-STORE and C-ECHO, which
+    have one response and nothing to say before it."""
 
+    context = Attribute(
+        "PresentationContext: that the request came on, with what was negotiated for it; "
+        "None: the request is a C-STORE or C-ECHO"
+    )
     is_cancelled = Attribute("bool: whether the peer has sent a C-CANCEL-RQ for it, or is gone")
 
     async def respond(outcome: Outcome) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import stat
 import threading
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import suppress
 
 from sdcc.archive.filesystem import IFileSystem
@@ -24,7 +24,7 @@ SMALL = 1024 * 1024
 
 async def data_set(
     path: str, size: int, *, filesystem: IFileSystem, run_in_thread: RunInThread
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The Data Set of a DICOM file, which is its end.
 
     :param path: absolute.
@@ -35,7 +35,9 @@ async def data_set(
         yield block
 
 
-async def whole(path: str, *, filesystem: IFileSystem, run_in_thread: RunInThread) -> AsyncIterator[bytes]:
+async def whole(
+    path: str, *, filesystem: IFileSystem, run_in_thread: RunInThread
+) -> AsyncGenerator[bytes, None]:
     """All bytes of a file.
 
     :param path: absolute.
@@ -45,7 +47,7 @@ async def whole(path: str, *, filesystem: IFileSystem, run_in_thread: RunInThrea
         yield block
 
 
-async def _blocks(file: _File, run_in_thread: RunInThread) -> AsyncIterator[bytes]:
+async def _blocks(file: _File, run_in_thread: RunInThread) -> AsyncGenerator[bytes, None]:
     ahead: Awaitable[bytes | OSError] = run_in_thread(file.read)
     try:
         while block := await ahead:
