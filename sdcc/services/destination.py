@@ -9,7 +9,7 @@ from sdcc.interfaces import AssociationLost, ICaller, IOwnAssociation, IRequests
 from sdcc.queries import Holding
 from sdcc.services.storage_contexts import Batch, batches
 
-#: Associations that are opened anew in one retrieval, for what is left where one broke.
+#: Associations that are opened anew in one retrieval, for what is left where the peer broke one.
 MOST_REOPENED = 1
 
 
@@ -30,8 +30,12 @@ class Destination(Protocol):
     async def open(self) -> None:
         """Have an association for the batch that was given last, if one can be had. Never raises."""
 
-    async def broken(self, reason: str) -> bool:
-        """The association is no more; gives whether there is another. What it cannot bear, it raises."""
+    async def broken(self, reason: str, *, by_peer: bool = True) -> bool:
+        """The association is no more; gives whether there is another.
+
+        :param by_peer: or by the network; else by what could not be read here.
+        :raises AssociationLost: there can be none.
+        """
 
     async def close(self) -> None:
         """Never raises."""
@@ -64,14 +68,15 @@ class Called:
         except AssociationLost as lost:
             self.fault = f"no association: {lost}"
 
-    async def broken(self, reason: str) -> bool:
+    async def broken(self, reason: str, *, by_peer: bool = True) -> bool:
         if self.requests is not None:
             self.requests.abort()
             self.requests = None
-        if self._reopened == MOST_REOPENED:
-            self.fault = reason
-            return False
-        self._reopened += 1
+        if by_peer:
+            if self._reopened == MOST_REOPENED:
+                self.fault = reason
+                return False
+            self._reopened += 1
         await self.open()
         return self.requests is not None
 
@@ -95,7 +100,7 @@ class Requestor:
     async def open(self) -> None:
         """It is."""
 
-    async def broken(self, reason: str) -> bool:
+    async def broken(self, reason: str, *, by_peer: bool = True) -> bool:
         raise AssociationLost(reason)
 
     async def close(self) -> None:

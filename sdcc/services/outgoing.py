@@ -185,33 +185,40 @@ class Outgoing:
             if ready.requests is not self._destination.requests:  # that one broke meanwhile
                 await ready.let_go()
                 ready = await self._ready(found)
-            reason = await self._sent(ready)
-            if reason is not None and await self._destination.broken(reason):
-                reason = await self._sent(await self._ready(found))
-                if reason is not None:
-                    await self._destination.broken(reason)
+            try:
+                await self._send(ready)
+            except AssociationLost as lost:  # once more, if there is another
+                if not await self._destination.broken(str(lost)):
+                    raise Unsendable(str(lost)) from None
+                await self._send(await self._ready(found))
+        except AssociationLost as lost:
+            reason = str(lost)
+            await self._destination.broken(reason)
+        except OSError as fault:  # in the midst of it: nothing but an abort tells the peer
+            self._log.warn("An object cannot be read to its end: {error}", error=fault.strerror)
+            reason = _said(fault)
+            await self._destination.broken(reason, by_peer=False)
         except Unsendable as fault:
             reason = str(fault)
-        if reason is not None:
-            self._tally.fail(found.sop_instance_uid, reason)
-            self._tell(found, reason)
+        else:
+            return
+        self._tally.fail(found.sop_instance_uid, reason)
+        self._tell(found, reason)
 
-    async def _sent(self, ready: Ready) -> str | None:
-        """Why the association broke; None: there was an answer, and it is counted."""
+    async def _send(self, ready: Ready) -> None:
+        """Send it once, and count the answer.
+
+        :raises AssociationLost: there is none.
+        :raises OSError: from the file.
+        """
         found = ready.found
         try:
             response = await ready.requests.request(ready.context_id, self._request(found), ready.data_set())
-        except AssociationLost as lost:
-            return str(lost)
-        except OSError as fault:  # in the middle of it, which no peer can be told
-            self._log.warn("An object cannot be read to its end: {error}", error=fault.strerror)
-            return _said(fault)
         finally:
             await ready.let_go()
         reason = self._tally.answered(found.sop_instance_uid, cast(Response, response).status)
         if reason is not None:
             self._tell(found, reason)
-        return None
 
     def _request(self, found: Found) -> StoreRequest:
         request = StoreRequest(
