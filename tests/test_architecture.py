@@ -18,6 +18,7 @@ MODULES = {path.relative_to(SDCC).as_posix(): path for path in sorted(SDCC.rglob
 ROOMS = {
     "conformance": set(),
     "interfaces": {"queries"},
+    "lean": set(),
     "queries": set(),
     "printable": set(),
     "restructuredtext": set(),
@@ -40,7 +41,7 @@ ROOMS = {
         *("archive", "config", "conformance", "conversion", "index", "inspection", "interfaces"),
         *("network", "services", "threads"),
     },
-    "tap": {"config", "service"},
+    "tap": {"config", "lean", "service"},
     "control": {
         *("archive", "config", "config_reading", "conformance", "dimse", "index", "inspection"),
         *("interfaces", "network", "printable", "service", "statement", "threads", "uid", "upper_layer"),
