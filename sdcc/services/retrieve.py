@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -181,20 +182,23 @@ class _Retrieval:
             originator=self._originator,
             priority=self._priority,
         )
-        coming: list[Coming] = []
+        sending: Deferred[None] = succeed(None)
         try:
             async with aclosing(self._found(query)) as matches:
                 async for match in matches:
+                    coming = outgoing.begin(match)
+                    try:
+                        await sending
+                    except BaseException:
+                        coming.let_go()
+                        raise
                     if self._conversation.is_cancelled:
+                        coming.let_go()
                         return
-                    coming.append(outgoing.begin(match))
-                    if len(coming) > 1:
-                        await self._send_one(outgoing, coming.pop(0), pending)
-            while coming and not self._conversation.is_cancelled:
-                await self._send_one(outgoing, coming.pop(0), pending)
+                    # What comes next is looked for when this one has left, and nobody waits for it.
+                    sending = Deferred.fromCoroutine(self._send_one(outgoing, coming, pending))
         finally:
-            for each in coming:
-                each.let_go()
+            await sending
 
     async def _found(self, query: Query) -> AsyncGenerator[Match, None]:
         """:raises IndexFailed: see there."""
@@ -205,10 +209,8 @@ class _Retrieval:
         except (OSError, ValueError) as error:
             raise IndexFailed(str(error)) from error
 
-    async def _send_one(self, outgoing: Outgoing, coming: Coming, pending: Pending) -> None:
-        if self._conversation.is_cancelled:
-            coming.let_go()
-            return
+    @staticmethod
+    async def _send_one(outgoing: Outgoing, coming: Coming, pending: Pending) -> None:
         await outgoing.send(coming)
         await pending.report()
 
