@@ -7,7 +7,7 @@ alone chooses the implementations. Nothing here performs I/O or knows Twisted's 
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -260,7 +260,7 @@ class IScratchFile(Interface):
 
     path = Attribute("str: absolute")
 
-    def read() -> AsyncIterator[bytes]:
+    def read() -> AsyncGenerator[bytes, None]:
         """All its bytes, as :meth:`IObjectStore.read` gives them.
 
         :raises OSError: it cannot be read.
@@ -294,7 +294,7 @@ class IObjectStore(Interface):
     def absolute(path: str) -> str:
         """The absolute path of a :attr:`StoredFile.path`."""
 
-    def read(path: str, data_set_size: int) -> AsyncIterator[bytes]:
+    def read(path: str, data_set_size: int) -> AsyncGenerator[bytes, None]:
         """The Data Set in a file, as it lies, in blocks read by a worker thread when they are asked for.
 
         The file is opened at the first block and closed at the end, also where the reader closes it early.
@@ -308,6 +308,15 @@ class IObjectStore(Interface):
         with this process.
 
         :raises OutOfResources: nothing can be taken at present.
+        """
+
+    async def difference(kept: Kept, goes_on: Callable[[], bool]) -> str | None:
+        """In what a registered object's file is not what was received; None: in nothing.
+
+        The whole file is read, by one worker thread.
+
+        :param goes_on: asked by that thread between two blocks whether anybody still wants to know.
+        :raises OSError: the file is not there, or cannot be read, or reading did not go on.
         """
 
 
@@ -328,15 +337,6 @@ class IConverter(Interface):
         :param path: of the object's DICOM file; absolute.
         :param transfer_syntax_uid: an uncompressed one.
         :raises CannotConvert: see there.
-        """
-
-    async def difference(kept: Kept, goes_on: Callable[[], bool]) -> str | None:
-        """In what a registered object's file is not what was received; None: in nothing.
-
-        The whole file is read, by one worker thread.
-
-        :param goes_on: asked by that thread between two blocks whether anybody still wants to know.
-        :raises OSError: the file is not there, or cannot be read, or reading did not go on.
         """
 
 
@@ -459,8 +459,10 @@ class IIndex(Interface):
         :param received_since: only what was received then or later; aware.
         """
 
-    def find(query: Query) -> AsyncIterator[Match]:
+    def find(query: Query) -> AsyncGenerator[Match, None]:
         """What matches, as it is found, in bounded memory whatever matches.
+
+        Who does not read to the end closes it, with `aclose`.
 
         :raises OSError: the index cannot be read.
         :raises ValueError: it is no index of this version.
@@ -529,6 +531,10 @@ class Outcome:
     #: The response's Data Set in the context's Transfer Syntax: an Identifier; None: it has none.
     data_set: bytes | None = None
     sub_operations: SubOperations | None = None
+    #: (0000,0901): the attributes of the Identifier that were wrong, group << 16 | element.
+    offending_element: tuple[int, ...] = ()
+    #: For the log alone, without patient data; empty: nothing.
+    note: str = ""
 
 
 class IOperation(Interface):

@@ -12,6 +12,7 @@ from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
+import sdcc.lean  # noqa: F401, before all that imports pydicom
 from sdcc import __version__
 from sdcc.config import Configuration, ConfigurationError, load
 from sdcc.service import SDCC, CannotStart, Reactor

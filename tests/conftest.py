@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pydicom  # noqa: F401, with numpy, which sdcc.lean would keep away from the tests too
 import pytest
 
 from .programs import missing, required

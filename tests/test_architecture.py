@@ -18,6 +18,7 @@ MODULES = {path.relative_to(SDCC).as_posix(): path for path in sorted(SDCC.rglob
 ROOMS = {
     "conformance": set(),
     "interfaces": {"queries"},
+    "lean": set(),
     "queries": set(),
     "printable": set(),
     "restructuredtext": set(),
@@ -33,13 +34,14 @@ ROOMS = {
     "services": {"conformance", "dimse", "interfaces", "queries", "uid", "upper_layer"},
     "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
     "archive": {"conformance", "interfaces", "printable", "uid"},
+    "conversion": {"archive", "conformance", "interfaces"},
     "index": {"conformance", "interfaces", "queries"},
     "inspection": {"archive", "interfaces", "printable"},
     "service": {
-        *("archive", "config", "conformance", "index", "inspection", "interfaces", "network", "services"),
-        "threads",
+        *("archive", "config", "conformance", "conversion", "index", "inspection", "interfaces"),
+        *("network", "services", "threads"),
     },
-    "tap": {"config", "service"},
+    "tap": {"config", "lean", "service"},
     "control": {
         *("archive", "config", "config_reading", "conformance", "dimse", "index", "inspection"),
         *("interfaces", "network", "printable", "service", "statement", "threads", "uid", "upper_layer"),
@@ -49,13 +51,16 @@ ROOMS = {
 #: What only these modules import.
 RESERVED = {
     "asyncio": (),
+    "mmap": ("conversion/*.py",),
+    "numpy": ("conversion/pixels.py",),
     "psycopg2": ("index/postgres.py",),
+    "pydicom.pixels": ("conversion/pixels.py",),
     "sqlite3": ("index/sqlite*.py",),
     "tqdm": ("control/progress.py",),
     "tomllib": ("config.py",),
     "twisted.application": ("service.py", "tap.py"),
     "twisted.internet.endpoints": ("network/*.py",),
-    "twisted.internet.protocol": ("network/*.py",),
+    "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
     "txpostgres": ("index/postgres.py",),

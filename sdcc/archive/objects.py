@@ -7,7 +7,7 @@ under its final path whole and durable, is never written again, and goes when th
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -166,7 +166,7 @@ class ObjectStore:
     def absolute(self, path: str) -> str:
         return f"{self._root}/{path}"
 
-    def read(self, path: str, data_set_size: int) -> AsyncIterator[bytes]:
+    def read(self, path: str, data_set_size: int) -> AsyncGenerator[bytes, None]:
         return reading.data_set(
             self.absolute(path), data_set_size, filesystem=self._fs, run_in_thread=self._run_in_thread
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import stat
 import threading
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import suppress
 
 from sdcc.archive.filesystem import IFileSystem
@@ -18,13 +18,13 @@ from sdcc.interfaces import RunInThread
 
 #: Bytes of a block.
 BLOCK = 256 * 1024
-#: A file of so many bytes is one block: two more jobs would take longer than to read it.
+#: No more bytes than these are one block: more jobs would take longer than to read them.
 SMALL = 1024 * 1024
 
 
 async def data_set(
     path: str, size: int, *, filesystem: IFileSystem, run_in_thread: RunInThread
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The Data Set of a DICOM file, which is its end.
 
     :param path: absolute.
@@ -35,7 +35,9 @@ async def data_set(
         yield block
 
 
-async def whole(path: str, *, filesystem: IFileSystem, run_in_thread: RunInThread) -> AsyncIterator[bytes]:
+async def whole(
+    path: str, *, filesystem: IFileSystem, run_in_thread: RunInThread
+) -> AsyncGenerator[bytes, None]:
     """All bytes of a file.
 
     :param path: absolute.
@@ -45,7 +47,7 @@ async def whole(path: str, *, filesystem: IFileSystem, run_in_thread: RunInThrea
         yield block
 
 
-async def _blocks(file: _File, run_in_thread: RunInThread) -> AsyncIterator[bytes]:
+async def _blocks(file: _File, run_in_thread: RunInThread) -> AsyncGenerator[bytes, None]:
     ahead: Awaitable[bytes | OSError] = run_in_thread(file.read)
     try:
         while block := await ahead:
@@ -75,6 +77,7 @@ class _File:
         self._mutex = threading.Lock()
         self._file: int | None = None
         self._position = self._end = 0
+        self._block = BLOCK
         self.is_closed = False
 
     def read(self) -> bytes | OSError:
@@ -99,28 +102,25 @@ class _File:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "no regular file")
         self._end = status.st_size
-        self._position = min(self._end, SMALL if self._end <= SMALL else BLOCK)
-        block = self._fs.read(file, 0, self._position)
-        start = self._start(block)
-        if len(block) == self._end:
-            self._close()
-        return block[start:]
+        self._position = self._start(file)
+        self._block = SMALL if self._end - self._position <= SMALL else BLOCK
+        return self._next()
 
-    def _start(self, block: bytes) -> int:
+    def _start(self, file: int) -> int:
         """Where what is wanted begins."""
         if self._data_set_size is None:
             return 0
         try:
-            start = data_set_offset(block[:COUNTED_FROM])
+            start = data_set_offset(self._fs.read(file, 0, COUNTED_FROM))
         except ValueError as error:
             raise OSError(errno.EIO, str(error)) from None
-        if self._end - start != self._data_set_size or start >= len(block) < self._end:
+        if self._end - start != self._data_set_size:
             raise OSError(errno.EIO, "the Data Set is not of the size that was received")
         return start
 
     def _next(self) -> bytes:
         assert self._file is not None
-        length = min(BLOCK, self._end - self._position)
+        length = min(self._block, self._end - self._position)
         block = self._fs.read(self._file, self._position, length)
         if len(block) < length:
             raise OSError(errno.EIO, "the file has become shorter")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -23,7 +23,7 @@ class ScratchFile:
         self._fs = filesystem
         self._run_in_thread = run_in_thread
 
-    def read(self) -> AsyncIterator[bytes]:
+    def read(self) -> AsyncGenerator[bytes, None]:
         return reading.whole(self.path, filesystem=self._fs, run_in_thread=self._run_in_thread)
 
     async def remove(self) -> None:

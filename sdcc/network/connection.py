@@ -20,6 +20,9 @@ from sdcc.upper_layer.machine import Effect, Indication, Output
 
 #: Bytes of answers that a peer may leave unread before it is read from no more.
 UNREAD_LIMIT = 64 * 1024
+#: Bytes that are given to the socket in one call. Twisted's own are 128 KiB, which the longest PDU of many
+#: peers is with its header over by six: these six would cost a turn of the reactor for each PDU.
+SEND_LIMIT = 1024 * 1024
 
 
 class TCPTransport(Pausable, TypingProtocol):
@@ -27,6 +30,8 @@ class TCPTransport(Pausable, TypingProtocol):
 
     #: Bytes that are read at once, and bytes waiting to be sent beyond which the producer is paused.
     bufferSize: int
+    #: Bytes that are given to the socket in one call.
+    SEND_LIMIT: int
     #: Whether it is to be closed as soon as everything is sent.
     disconnecting: bool
 
@@ -62,6 +67,7 @@ class Connection(Protocol):
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self._descriptor = IWriteDescriptor(self.transport, None)
+        self.transport.SEND_LIMIT = SEND_LIMIT
         self.perform(self.association.transport_opened())
 
     def dataReceived(self, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IWriteDescriptor
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -68,3 +69,10 @@ def test_what_comes_after_the_close_was_asked_for_is_left_to_the_reactor(connect
     socket.loseConnection()
     connection.perform([b"late"])
     assert socket.asked == [(b"late", 64 * 1024)]
+
+
+def test_a_pdu_of_128_kib_goes_out_in_one_call_with_its_header(connection):
+    """Twisted's own limit would leave the last six bytes to another turn of the reactor."""
+    socket = Socket()
+    connection.makeConnection(socket)
+    assert FileDescriptor.SEND_LIMIT < 6 + 128 * 1024 <= socket.SEND_LIMIT

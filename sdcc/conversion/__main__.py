@@ -1,0 +1,62 @@
+"""The process that decodes: `python -m sdcc.conversion`.
+
+Told by lines of JSON on its standard input, one object after the other: `path`, of the DICOM file;
+`transfer_syntax`, the UID of the one that is wanted; `output`, the path of the file that it is to make;
+`seconds`, after which it may be gone. It answers each with a line, `{}` or the `fault`, and ends when nobody
+is left to tell it anything. What it cannot say in an answer, it says by its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import warnings
+from typing import Any
+
+from sdcc.conversion.conversion import convert
+from sdcc.conversion.faults import CannotEncode
+
+#: Others have the processor first: those who receive.
+NICENESS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--memory", type=int, required=True, help="bytes that may be allocated")
+    limit(parser.parse_args().memory)
+    warnings.simplefilter("ignore")
+    logging.disable()
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+def limit(memory: int) -> None:
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def answer(job: dict[str, Any]) -> dict[str, str]:
+    """Make the file, or nothing."""
+    signal.alarm(job["seconds"])  # which ends the process, whatever a decoder is at
+    try:
+        with open(job["path"], "rb") as stored, open(job["output"], "xb") as output:
+            convert(stored, job["transfer_syntax"], output)
+    except CannotEncode as fault:
+        return {"fault": str(fault)}
+    except MemoryError:
+        return {"fault": "it would take too much memory"}
+    except OSError as error:
+        return {"fault": error.strerror or str(error)}
+    finally:
+        signal.alarm(0)
+    return {}
+
+
+if __name__ == "__main__":
+    main()

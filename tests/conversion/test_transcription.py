@@ -1,0 +1,263 @@
+"""Elements in another encoding, byte by byte; and what is no Data Set is said to be none."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+
+import pytest
+
+from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from sdcc.conversion import structure
+from sdcc.conversion.faults import CannotEncode
+from sdcc.conversion.structure import DEEPEST, read
+from sdcc.conversion.transcription import ENCODINGS, Transcriber, turned_round
+
+IMPLICIT, EXPLICIT, BIG_ENDIAN = (
+    ENCODINGS[uid] for uid in (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN)
+)
+UNDEFINED = 0xFFFFFFFF
+ITEM_END, SEQUENCE_END = (0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)
+
+
+def implicit(group, number, value=b"", *, length=None):
+    return struct.pack("<HHI", group, number, len(value) if length is None else length) + value
+
+
+def explicit(group, number, vr, value=b"", *, length=None, order="<"):
+    length = len(value) if length is None else length
+    if vr in (b"OB", b"OW", b"SQ", b"UN", b"UT", b"OV"):
+        return struct.pack(order + "HH2s2xI", group, number, vr, length) + value
+    return struct.pack(order + "HH2sH", group, number, vr, length) + value
+
+
+def item(value, *, order="<", length=UNDEFINED):
+    end = struct.pack(order + "HHI", *ITEM_END, 0) if length == UNDEFINED else b""
+    return struct.pack(order + "HHI", 0xFFFE, 0xE000, length) + value + end
+
+
+def end(order="<"):
+    return struct.pack(order + "HHI", *SEQUENCE_END, 0)
+
+
+def transcribed(data, source, target, changes=None):
+    written = []
+    Transcriber(data, source, target, written.append).data_set(read(data, 0, source), changes or {})
+    return b"".join(written)
+
+
+CASES = {
+    "a short VR": (
+        implicit(0x0010, 0x0010, b"A^BIG_ENDIAN "),
+        explicit(0x0010, 0x0010, b"PN", b"A^BIG_ENDIAN "),
+        explicit(0x0010, 0x0010, b"PN", b"A^BIG_ENDIAN ", order=">"),
+    ),
+    "numbers of two bytes": (
+        implicit(0x0028, 0x0010, b"\x01\x02"),
+        explicit(0x0028, 0x0010, b"US", b"\x01\x02"),
+        explicit(0x0028, 0x0010, b"US", b"\x02\x01", order=">"),
+    ),
+    "a tag is two numbers": (
+        implicit(0x0028, 0x0009, b"\x54\x00\x10\x01"),
+        explicit(0x0028, 0x0009, b"AT", b"\x54\x00\x10\x01"),
+        explicit(0x0028, 0x0009, b"AT", b"\x00\x54\x01\x10", order=">"),
+    ),
+    "numbers of four bytes": (
+        implicit(0x0008, 0x2142, b"\x01\x02\x03\x04") + implicit(0x0018, 0x6020, b"\1\2\3\4\5\6\7\x08"),
+        explicit(0x0008, 0x2142, b"IS", b"\x01\x02\x03\x04")
+        + explicit(0x0018, 0x6020, b"SL", b"\1\2\3\4\5\6\7\x08"),
+        explicit(0x0008, 0x2142, b"IS", b"\x01\x02\x03\x04", order=">")
+        + explicit(0x0018, 0x6020, b"SL", b"\4\3\2\1\x08\7\6\5", order=">"),
+    ),
+    "numbers of eight bytes": (
+        implicit(0x0018, 0x9087, b"\1\2\3\4\5\6\7\x08"),
+        explicit(0x0018, 0x9087, b"FD", b"\1\2\3\4\5\6\7\x08"),
+        explicit(0x0018, 0x9087, b"FD", b"\x08\7\6\5\4\3\2\1", order=">"),
+    ),
+    "words": (
+        implicit(0x7FE0, 0x0010, b"\1\2\3\4"),
+        explicit(0x7FE0, 0x0010, b"OW", b"\1\2\3\4"),
+        explicit(0x7FE0, 0x0010, b"OW", b"\2\1\4\3", order=">"),
+    ),
+    "what is in no dictionary": (
+        implicit(0x0009, 0x1001, b"\1\2"),
+        explicit(0x0009, 0x1001, b"UN", b"\1\2"),
+        explicit(0x0009, 0x1001, b"UN", b"\1\2", order=">"),
+    ),
+    "a private creator, and what is known of it": (
+        implicit(0x0009, 0x0010, b"SPI ") + implicit(0x0009, 0x1010, b"text"),
+        explicit(0x0009, 0x0010, b"LO", b"SPI ") + explicit(0x0009, 0x1010, b"LO", b"text"),
+        explicit(0x0009, 0x0010, b"LO", b"SPI ", order=">")
+        + explicit(0x0009, 0x1010, b"LO", b"text", order=">"),
+    ),
+    "signed where the pixels are": (
+        implicit(0x0028, 0x0103, b"\1\0") + implicit(0x0028, 0x0106, b"\xff\xfe"),
+        explicit(0x0028, 0x0103, b"US", b"\1\0") + explicit(0x0028, 0x0106, b"SS", b"\xff\xfe"),
+        explicit(0x0028, 0x0103, b"US", b"\0\1", order=">")
+        + explicit(0x0028, 0x0106, b"SS", b"\xfe\xff", order=">"),
+    ),
+    "unsigned where they are not": (
+        implicit(0x0028, 0x0106, b"\xff\xfe"),
+        explicit(0x0028, 0x0106, b"US", b"\xff\xfe"),
+        explicit(0x0028, 0x0106, b"US", b"\xfe\xff", order=">"),
+    ),
+    "a table of one value": (
+        implicit(0x0028, 0x3002, b"\1\0\0\0\x10\0") + implicit(0x0028, 0x3006, b"\1\2"),
+        explicit(0x0028, 0x3002, b"US", b"\1\0\0\0\x10\0") + explicit(0x0028, 0x3006, b"US", b"\1\2"),
+        explicit(0x0028, 0x3002, b"US", b"\0\1\0\0\0\x10", order=">")
+        + explicit(0x0028, 0x3006, b"US", b"\2\1", order=">"),
+    ),
+    "a sequence": (
+        implicit(0x0008, 0x1140, item(implicit(0x0028, 0x0010, b"\1\2")) + end(), length=UNDEFINED),
+        explicit(
+            *(0x0008, 0x1140, b"SQ"),
+            item(explicit(0x0028, 0x0010, b"US", b"\1\2")) + end(),
+            length=UNDEFINED,
+        ),
+        explicit(
+            *(0x0008, 0x1140, b"SQ"),
+            item(explicit(0x0028, 0x0010, b"US", b"\2\1", order=">"), order=">") + end(">"),
+            length=UNDEFINED,
+            order=">",
+        ),
+    ),
+    "a sequence of no item": (
+        implicit(0x0008, 0x1140, end(), length=UNDEFINED),
+        explicit(0x0008, 0x1140, b"SQ", end(), length=UNDEFINED),
+        explicit(0x0008, 0x1140, b"SQ", end(">"), length=UNDEFINED, order=">"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("source", "target"), [(0, 1), (0, 2), (1, 0), (2, 0), (1, 2), (2, 1)])
+def test_an_element_in_each_encoding_becomes_what_it_is_in_the_others(name, source, target):
+    encodings, cases = (IMPLICIT, EXPLICIT, BIG_ENDIAN), CASES[name]
+    assert transcribed(cases[source], encodings[source], encodings[target]) == cases[target]
+
+
+@pytest.mark.parametrize("encoding", [EXPLICIT, BIG_ENDIAN])
+def test_in_its_own_encoding_an_element_stays_byte_for_byte(encoding):
+    """Explicit lengths, and what has no VR at all, included."""
+    order = "<" if encoding is EXPLICIT else ">"
+    inner = explicit(0x0008, 0x1150, b"UI", b"1.2\0", order=order)
+    data = explicit(0x0008, 0x1140, b"SQ", item(inner, order=order, length=len(inner)), order=order)
+    data += explicit(0x0010, 0x0010, b"??", b"A^BIG_ENDIAN ", order=order)
+    assert transcribed(data, encoding, encoding) == data
+
+
+def test_explicit_lengths_of_sequences_and_items_become_undefined():
+    inner = implicit(0x0008, 0x1150, b"1.2\0")
+    data = implicit(0x0008, 0x1140, item(inner, length=len(inner)))
+    expected = item(explicit(0x0008, 0x1150, b"UI", b"1.2\0")) + end()
+    assert transcribed(data, IMPLICIT, EXPLICIT) == explicit(
+        0x0008, 0x1140, b"SQ", expected, length=UNDEFINED
+    )
+
+
+def test_a_sequence_of_vr_un_stays_in_implicit_vr():
+    """PS3.5 6.2.2."""
+    inner = item(implicit(0x0008, 0x1150, b"1.2\0"))
+    data = explicit(0x0009, 0x1001, b"UN", inner + end(), length=UNDEFINED)
+    after = explicit(0x0010, 0x0010, b"PN", b"A^BIG_ENDIAN ")
+    assert transcribed(data + after, EXPLICIT, IMPLICIT) == (
+        implicit(0x0009, 0x1001, inner + end(), length=UNDEFINED) + implicit(0x0010, 0x0010, b"A^BIG_ENDIAN ")
+    )
+
+
+def test_what_is_too_long_for_its_vr_is_un():
+    """PS3.5 6.2.2."""
+    value = b"x" * 0x10000
+    assert transcribed(implicit(0x0010, 0x0010, value), IMPLICIT, EXPLICIT) == explicit(
+        0x0010, 0x0010, b"UN", value
+    )
+
+
+def test_lengths_that_would_be_wrong_are_left_out_on_every_level():
+    inner = implicit(0x0008, 0x0000, bytes(4)) + implicit(0x0008, 0x1150, b"1.2\0")
+    data = implicit(0x0008, 0x0000, bytes(4)) + implicit(0x0008, 0x0001, bytes(4))
+    data += implicit(0x0008, 0x1140, item(inner) + end(), length=UNDEFINED)
+    expected = item(explicit(0x0008, 0x1150, b"UI", b"1.2\0")) + end()
+    assert transcribed(data, IMPLICIT, EXPLICIT) == explicit(
+        0x0008, 0x1140, b"SQ", expected, length=UNDEFINED
+    )
+
+
+def test_a_value_longer_than_a_block_is_turned_round_all_of_it():
+    value = bytes(range(256)) * (1 << 13)
+    found = transcribed(explicit(0x7FE0, 0x0010, b"OW", value), EXPLICIT, BIG_ENDIAN)
+    assert found == explicit(0x7FE0, 0x0010, b"OW", turned_round(value, 2), order=">")
+
+
+def test_what_is_left_over_is_not_turned_round():
+    assert turned_round(b"\1\2\3\4\5", 2) == b"\2\1\4\3\5"
+
+
+# --- what is no Data Set, or cannot be said --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (explicit(0x0010, 0x0010, b"PN", b"A^B")[:-1], r"\(0010,0010\) runs past the end"),
+        (explicit(0x0010, 0x0010, b"PN")[:-3], "cut short"),
+        (explicit(0x0008, 0x1140, b"SQ", item(b""), length=UNDEFINED), r"\(0008,1140\) has no end"),
+        (
+            explicit(0x0008, 0x1140, b"SQ", explicit(0x0010, 0x0010, b"PN")),
+            r"\(0008,1140\) holds what is no item",
+        ),
+        (explicit(0x0008, 0x1140, b"SQ", item(b"", length=9)), r"an item of \(0008,1140\) runs past the end"),
+        (item(b"", length=0), r"\(FFFE,E000\) is out of place"),
+        (struct.pack("<HHI", *ITEM_END, 0), r"\(FFFE,E00D\) is out of place"),
+        (
+            explicit(0x7FE0, 0x0010, b"OB", item(b"", length=0), length=UNDEFINED),
+            "encapsulated Pixel Data has no end",
+        ),
+        (
+            explicit(0x7FE0, 0x0010, b"OB", b"whatever", length=UNDEFINED),
+            "encapsulated Pixel Data has no end",
+        ),
+        (explicit(0x7FE0, 0x0010, b"OB", end(), length=UNDEFINED), r"\(7FE0,0010\) is encapsulated"),
+    ],
+)
+def test_what_is_wrong_is_named(data, reason):
+    with pytest.raises(CannotEncode, match=reason):
+        transcribed(data, EXPLICIT, IMPLICIT)
+
+
+def test_an_element_without_a_vr_can_only_lose_it():
+    data = explicit(0x0010, 0x0010, b"??", b"A^BIG_ENDIAN ")
+    assert transcribed(data, EXPLICIT, IMPLICIT) == implicit(0x0010, 0x0010, b"A^BIG_ENDIAN ")
+    with pytest.raises(CannotEncode, match=r"\(0010,0010\) has no valid VR"):
+        transcribed(data, EXPLICIT, BIG_ENDIAN)
+
+
+def nested(depth):
+    data = b""
+    for _ in range(depth):
+        data = explicit(0x0008, 0x1140, b"SQ", item(data) + end(), length=UNDEFINED)
+    return data
+
+
+def test_sequences_lie_no_deeper_than_any_that_is_meant():
+    read(nested(DEEPEST), 0, EXPLICIT)
+    with pytest.raises(CannotEncode, match="more than 50 deep"):
+        read(nested(DEEPEST + 1), 0, EXPLICIT)
+
+
+def test_there_are_no_more_elements_than_any_object_has(monkeypatch):
+    monkeypatch.setattr(structure, "MOST_ELEMENTS", 10)
+    read(implicit(0x0010, 0x0010) * 10, 0, IMPLICIT)
+    with pytest.raises(CannotEncode, match="more than 10 elements"):
+        read(implicit(0x0010, 0x0010) * 11, 0, IMPLICIT)
+
+
+WHOLE = nested(2) + explicit(0x0010, 0x0010, b"PN", b"A^BIG_ENDIAN ")
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHOLE)))
+@pytest.mark.parametrize("encoding", [IMPLICIT, EXPLICIT, BIG_ENDIAN])
+def test_wherever_a_data_set_is_cut_there_is_a_reason_or_a_result(cut, encoding):
+    for data in (WHOLE[:cut], WHOLE[cut:]):
+        with suppress(CannotEncode):
+            assert isinstance(transcribed(data, encoding, IMPLICIT), bytes)
