@@ -30,9 +30,13 @@ ROOMS = {
     "statement": {"config", "conformance", "restructuredtext", "statement_text"},
     "upper_layer": {"conformance"},
     "dimse": {"conformance", "upper_layer"},
-    "services": {"conformance", "dimse", "interfaces", "queries", "uid", "upper_layer"},
+    "indexed": {"interfaces"},
+    "data_set": {"conformance", "uid"},
+    "services": {
+        *("conformance", "data_set", "dimse", "indexed", "interfaces", "queries", "uid", "upper_layer"),
+    },
     "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
-    "archive": {"conformance", "interfaces", "printable", "uid"},
+    "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
     "inspection": {"archive", "interfaces", "printable"},
     "service": {

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sdcc.archive.elements import NO_VR, Element, Encoding
-from sdcc.archive.text import DEFAULT_REPERTOIRE, Repertoire
+from sdcc.data_set.elements import NO_VR, Element, Encoding
+from sdcc.data_set.text import DEFAULT_REPERTOIRE, Repertoire
 from sdcc.uid import is_uid
 
 #: Characters of a value, or of several with a backslash between, that are kept.

@@ -21,6 +21,9 @@ _Decoder = Callable[[bytes, str], tuple[str, int]]
 
 _decode_ascii: _Decoder = codecs.getdecoder("ascii")
 
+#: The attribute whose value :func:`repertoire` takes.
+SPECIFIC_CHARACTER_SET = 0x00080005
+
 # --- character sets ------------------------------------------------------------------------
 
 _ASCII, _ROMAJI = b"\x1b(B", b"\x1b(J"
