@@ -7,7 +7,7 @@ alone chooses the implementations. Nothing here performs I/O or knows Twisted's 
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -330,8 +330,10 @@ class IIndex(Interface):
         :param received_since: only what was received then or later; aware.
         """
 
-    def find(query: Query) -> AsyncIterator[Match]:
+    def find(query: Query) -> AsyncGenerator[Match, None]:
         """What matches, as it is found, in bounded memory whatever matches.
+
+        Who does not read to the end closes it, with `aclose`.
 
         :raises OSError: the index cannot be read.
         :raises ValueError: it is no index of this version.
@@ -400,6 +402,10 @@ class Outcome:
     #: The response's Data Set in the context's Transfer Syntax: an Identifier; None: it has none.
     data_set: bytes | None = None
     sub_operations: SubOperations | None = None
+    #: (0000,0901): the attributes of the Identifier that were wrong, group << 16 | element.
+    offending_element: tuple[int, ...] = ()
+    #: For the log alone, without patient data; empty: nothing.
+    note: str = ""
 
 
 class IOperation(Interface):
@@ -487,6 +493,8 @@ class Session:
     provenance: Provenance
     #: The services that the calling AE may use, as `[[remote]]` names them.
     services: frozenset[str]
+    #: What was agreed on for the operation's SOP Class by Extended Negotiation (PS3.7 D.3.3.5).
+    extended: bytes = b""
     #: Told how many Data Set bytes no longer wait in memory.
     on_written: Callable[[int], None]
 

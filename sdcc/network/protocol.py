@@ -280,12 +280,12 @@ class AcceptorProtocol(Connection):
             self._progress.progressed()
         size = f"{byte_count(performance.size)} " if performance.request.has_data_set else ""
         unanswered = "" if answered else ", not answered"
-        comment = f": {outcome.comment}" if outcome.comment else ""
+        told = "; ".join(filter(None, (outcome.comment, outcome.note)))
         log.emit(
             LogLevel.info if outcome.status == Status.SUCCESS else LogLevel.warn,
             "{line}",
             line=f"{self._name} {self._described(performance)} {outcome.status:04X} "
-            f"{size}{seconds * 1000:.1f} ms{unanswered}{comment}",
+            f"{size}{seconds * 1000:.1f} ms{unanswered}{': ' if told else ''}{told}",
         )
 
     def drained(self) -> None:

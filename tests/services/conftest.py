@@ -182,7 +182,10 @@ def written():
 @pytest.fixture
 def session(written):
     return Session(
-        provenance=PROVENANCE, services=frozenset({"verification", "storage"}), on_written=written.append
+        conversation=None,
+        provenance=PROVENANCE,
+        services=frozenset({"verification", "storage"}),
+        on_written=written.append,
     )
 
 

@@ -255,6 +255,9 @@ def test_the_provider_is_given_what_was_negotiated(session):
     sop_class = conformance.storage_class(CT, "CT Image Storage", "CT")
     registry = Registry({CT: sop_class}, [Provider()])
     assert registry.begin(STORE, CT_CONTEXT, session) == (STORE, CT_CONTEXT.transfer_syntax, session)
+    extended = dataclasses.replace(CT_CONTEXT, extended=b"\1\1")
+    _, _, agreed = registry.begin(STORE, extended, session)
+    assert agreed == dataclasses.replace(session, extended=b"\1\1")
 
 
 def test_a_service_without_a_provider_is_found_at_the_start():
@@ -265,6 +268,11 @@ def test_a_service_without_a_provider_is_found_at_the_start():
 def test_a_comment_from_elsewhere_is_made_fit(registry):
     response = registry.response(STORE, Outcome(status=0xA700, comment="\xe9" + "x" * 99))
     assert response.error_comment == "?" + "x" * 63
+
+
+def test_the_offending_element_is_named(registry):
+    response = registry.response(STORE, Outcome(status=0xA900, offending_element=(0x0020000D,)))
+    assert response.offending_element == (0x0020000D,)
 
 
 @pytest.mark.parametrize("field", ["affected_sop_class_uid", "affected_sop_instance_uid"])
