@@ -471,8 +471,13 @@ class ICaller(Interface):
 
 
 class IConversation(Interface):
-    """What an operation that has several responses may say to its peer, and hear, before it ends."""
+    """What an operation may say to its peer, and hear, before it ends: all but C-STORE and C-ECHO, which
+    have one response and nothing to say before it."""
 
+    context = Attribute(
+        "PresentationContext: that the request came on, with what was negotiated for it; "
+        "None: the request is a C-STORE or C-ECHO"
+    )
     is_cancelled = Attribute("bool: whether the peer has sent a C-CANCEL-RQ for it, or is gone")
 
     async def respond(outcome: Outcome) -> None:
@@ -493,8 +498,6 @@ class Session:
     provenance: Provenance
     #: The services that the calling AE may use, as `[[remote]]` names them.
     services: frozenset[str]
-    #: What was agreed on for the operation's SOP Class by Extended Negotiation (PS3.7 D.3.3.5).
-    extended: bytes = b""
     #: Told how many Data Set bytes no longer wait in memory.
     on_written: Callable[[int], None]
 

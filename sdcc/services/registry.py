@@ -11,7 +11,7 @@ that is no longer being performed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from sdcc.conformance import SOPClass
@@ -108,8 +108,6 @@ class Registry:
         for rule in RULES:
             if (refusal := rule(case)) is not None:
                 return Decided(refusal.status, refusal.comment, on_written=session.on_written)
-        if context.extended:
-            session = replace(session, extended=context.extended)
         return provider.begin(request, context.transfer_syntax, session)
 
     def response(self, request: Request, outcome: Outcome) -> Response:

@@ -255,9 +255,6 @@ def test_the_provider_is_given_what_was_negotiated(session):
     sop_class = conformance.storage_class(CT, "CT Image Storage", "CT")
     registry = Registry({CT: sop_class}, [Provider()])
     assert registry.begin(STORE, CT_CONTEXT, session) == (STORE, CT_CONTEXT.transfer_syntax, session)
-    extended = dataclasses.replace(CT_CONTEXT, extended=b"\1\1")
-    _, _, agreed = registry.begin(STORE, extended, session)
-    assert agreed == dataclasses.replace(session, extended=b"\1\1")
 
 
 def test_a_service_without_a_provider_is_found_at_the_start():
