@@ -36,7 +36,8 @@ _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE00D, 0xFFFEE0DD
 _BETWEEN_ITEMS = (ITEM, _SEQUENCE_DELIMITATION)
 _DELIMITATIONS = (_ITEM_DELIMITATION, _SEQUENCE_DELIMITATION)
 
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+#: In Explicit VR, those whose length has 16 bits; that of others has 32, after two bytes that are nothing.
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _IN_PLACE_OF_A_VR = (b"\0\0", b"??", b"  ", b"--")
 #: Given for the VR of an element of Explicit VR that has none.
@@ -99,7 +100,7 @@ def _explicit_vr(order: str) -> _ReadHeader:
     def read_header(data: bytes, at: int) -> _Header:
         group, number, vr, length = unpack(data, at)
         tag = group << 16 | number
-        if vr in _SHORT_VRS:
+        if vr in SHORT_VRS:
             return tag, vr, at + 8, length
         if vr in _LONG_VRS:
             return tag, vr, at + 12, unpack_length(data, at + 8)[0]
@@ -168,7 +169,7 @@ def _pass_none(data: bytes, at: int, wanted: frozenset[int], elements: dict[int,
 IMPLICIT_VR_LITTLE_ENDIAN = Encoding(
     "little", _implicit_vr("<"), _pass_little_endian("<I0sI", frozenset((b"",)))
 )
-EXPLICIT_VR_LITTLE_ENDIAN = Encoding("little", _explicit_vr("<"), _pass_little_endian("<I2sH", _SHORT_VRS))
+EXPLICIT_VR_LITTLE_ENDIAN = Encoding("little", _explicit_vr("<"), _pass_little_endian("<I2sH", SHORT_VRS))
 EXPLICIT_VR_BIG_ENDIAN = Encoding("big", _explicit_vr(">"), _pass_none)
 
 
