@@ -42,6 +42,7 @@ from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.server import BACKLOG, MAXIMUM_WAITING, AssociationServer
+from sdcc.services.query import QueryProvider
 from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
@@ -195,6 +196,7 @@ class SDCC(Service):
         self._world = world
         self._waiting = WaitingBytes()
         self._storage = StorageProvider(self._objects, self._index, lambda: self._waiting.refusal)
+        self._query = QueryProvider(self._index, maximum_answers=configuration.query.maximum_answers)
         self._server = self._association_server()
 
     def _association_server(self) -> AssociationServer:
@@ -209,7 +211,7 @@ class SDCC(Service):
             acceptor=Acceptor(
                 configuration, limits, circumstances, Resolver(self._lookup_threads.run, reactor)
             ),
-            registry=Registry(sop_classes, (VerificationProvider(), self._storage)),
+            registry=Registry(sop_classes, (VerificationProvider(), self._storage, self._query)),
             sop_classes=sop_classes,
             limits=limits,
             waiting=self._waiting,

@@ -71,25 +71,25 @@ class Answers:
         }
         #: What never differs, and the field that follows it.
         self._parts: list[tuple[bytes, str, _Write, _Frame]] = []
-        before = b""
+        before: list[bytes] = []
         for tag, vr in question.returned.items():
             frame = self._frame(tag, vr)
             if (field := question.fields.get(tag)) is None:
-                before += frame(constants.get(tag, b""))
+                before.append(frame(constants.get(tag, b"")))
             else:
-                self._parts.append((before, field, _WRITERS.get(vr.decode(), _ascii), frame))
-                before = b""
-        self._rest = before
+                self._parts.append((b"".join(before), field, _WRITERS.get(vr.decode(), _ascii), frame))
+                before.clear()
+        self._rest = b"".join(before)
 
     def identifier(self, match: Match) -> bytes:
         """The Identifier of one match, in the question's character sets where they can hold it."""
         for announced, characters in self._choices:
             if (written := self._written(match, characters)) is not None:
                 return announced + written
-        raise ValueError("a text that UTF-8 cannot hold")
+        raise AssertionError("no text of the index is beyond UTF-8")
 
     def _written(self, match: Match, characters: Repertoire) -> bytes | None:
-        pieces = []
+        pieces: list[bytes] = []
         for before, field, write, frame in self._parts:
             value = match[field]
             if value is None:

@@ -39,6 +39,8 @@ from sdcc.services.keys import (
 from sdcc.services.matching import BadValue, read_matching
 from sdcc.upper_layer.negotiation import PresentationContext
 
+#: Elements: they are read at once, and each answer repeats them.
+MOST_ELEMENTS = 1000
 #: Bytes of a Specific Character Set, thirty terms.
 LONGEST_CHARACTER_SET = 512
 #: Where SOP Class Extended Negotiation says what was agreed on (PS3.4 C.5.1.1, C.5.2.1).
@@ -118,6 +120,8 @@ def read_identifier(data: bytes, context: PresentationContext) -> Identifier:
         found = read_elements(data, encoding)
     except NotReadable as fault:
         raise BadIdentifier(Status.CANNOT_UNDERSTAND, fault.tag, f"Identifier: {fault}") from None
+    if len(found) > MOST_ELEMENTS:
+        raise BadIdentifier(Status.CANNOT_UNDERSTAND, None, f"Identifier: {MOST_ELEMENTS} keys are allowed")
     model = MODELS[context.abstract_syntax]
     level = _level(found.get(QUERY_RETRIEVE_LEVEL), model)
     character_set = found.get(SPECIFIC_CHARACTER_SET, Element(b"", b"")).value.strip(b" \0")

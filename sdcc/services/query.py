@@ -1,7 +1,7 @@
 """The Query part of the Query/Retrieve Service Class as SCP (PS3.4 Annex C): C-FIND, in both roots.
 
-Answers go out as the index finds matches, as fast as the peer takes them: nothing is gathered. Of the index it
-knows only :mod:`sdcc.interfaces`.
+Answers go out as the index finds matches, as fast as the peer takes them: nothing is gathered. Of the
+index it knows only :mod:`sdcc.interfaces`.
 """
 
 from __future__ import annotations
