@@ -42,7 +42,7 @@ def read_matching(vr: str, element: Element, characters: Repertoire, encoding: E
         return None
     if len(text) > LONGEST_TEXT and vr != "UI":
         raise BadValue("too long")
-    return _READINGS[vr](text)
+    return READINGS[vr](text)
 
 
 def _unsigned_short(element: Element, characters: Repertoire, encoding: Encoding) -> Matching | None:
@@ -135,7 +135,7 @@ def _end_of(text: str) -> datetime.time:
     return time(digits + _LAST_OF_DAY[len(digits) :])
 
 
-_READINGS: Mapping[str, Callable[[str], Matching | None]] = {
+READINGS: Mapping[str, Callable[[str], Matching | None]] = {
     "AE": _text,
     "AS": _single_or_list,
     "CS": _text,

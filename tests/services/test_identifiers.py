@@ -1,0 +1,410 @@
+"""What an Identifier asks, level by level (PS3.4 C.4.1), and which Identifiers are refused."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.datadict import keyword_for_tag
+
+from sdcc import conformance
+from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH
+from sdcc.dimse.status import Status
+from sdcc.queries import Condition, DateTimeCondition, Level, PersonName, SingleValue, UIDList
+from sdcc.services.identifiers import MOST_ELEMENTS, BadIdentifier, read_question, read_retrieval
+from sdcc.services.keys import KEYS
+
+from .asking import (
+    COMBINED,
+    EXPLICIT,
+    IMPLICIT,
+    PATIENT_ROOT,
+    RELATIONAL,
+    STUDY_ROOT,
+    ask,
+    context,
+    identifier,
+)
+
+#: One value of each Unique Key.
+ABOVE = {"PatientID": "P1", "StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.3"}
+UNIQUE = {
+    "PATIENT": "PatientID",
+    "STUDY": "StudyInstanceUID",
+    "SERIES": "SeriesInstanceUID",
+    "IMAGE": "SOPInstanceUID",
+}
+
+
+def conditions(question):
+    return {condition.field: condition.matching for condition in question.query.conditions}
+
+
+def refused(keys, **options):
+    with pytest.raises(BadIdentifier) as raised:
+        ask(keys, **options)
+    return raised.value
+
+
+# --- what is asked --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_keys_with_a_value_are_conditions_and_all_are_wanted(syntax):
+    question = ask(
+        {
+            "level": "STUDY",
+            "PatientName": "DOE*",
+            "StudyDate": "20240229",
+            "StudyDescription": "",
+            "PatientID": " ",
+        },
+        syntax=syntax,
+    )
+
+    assert question.query.level is Level.STUDY
+    assert conditions(question) == {
+        "patient_name": PersonName(("DOE*",)),
+        "study_date": SingleValue(date(2024, 2, 29)),
+    }
+    assert question.query.wanted == {"patient_name", "study_date", "study_description", "patient_id"}
+    assert question.is_supported
+
+
+def test_every_key_of_every_level_can_be_asked_for():
+    every = {keyword_for_tag(tag): "" for tag in KEYS}
+    question = ask({"level": "IMAGE", **every}, extended=RELATIONAL)
+
+    assert question.is_supported
+    assert question.query.conditions == ()
+    assert question.query.wanted == {key.field for key in KEYS.values()}
+
+
+def test_answers_have_level_and_source_and_everything_that_was_asked_for_in_order():
+    question = ask({"StudyDate": "", "level": "STUDY", "InstanceAvailability": "", "ReasonForStudy": "x"})
+
+    assert [keyword_for_tag(tag) for tag in question.returned] == [
+        "StudyDate",
+        "QueryRetrieveLevel",
+        "RetrieveAETitle",
+        "InstanceAvailability",
+        "ReasonForStudy",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_supported"),
+    [
+        ({"StudyDate": ""}, True),
+        ({"InstanceAvailability": "", "RetrieveAETitle": ""}, True),
+        ({"NumberOfStudyRelatedSeries": ""}, True),
+        ({"ModalitiesInStudy": "CT", "SOPClassesInStudy": "1.2"}, True),
+        # No key of any level, and a sequence
+        ({"ReasonForStudy": ""}, False),
+        ({"ProcedureCodeSequence": ""}, False),
+        ({"ProcedureCodeSequence": b"\xfe\xff\x00\xe0\0\0\0\0"}, False),
+        # of a level below
+        ({"Modality": "CT"}, False),
+        ({"Modality": ""}, False),
+        # a value that nothing is compared with
+        ({"NumberOfStudyRelatedSeries": "3"}, False),
+        ({"RetrieveAETitle": "SDCC"}, False),
+        # and what is no key at all
+        ({"TimezoneOffsetFromUTC": "+0100"}, True),
+        ({"QueryRetrieveView": "CLASSIC"}, True),
+        ({(0x00090010, "LO"): "ACME"}, True),
+        ({(0x00080000, "UL"): b"\0\0\0\0"}, True),
+        ({(0x00080001, "UL"): b"\0\0\0\0"}, True),
+    ],
+)
+def test_keys_that_are_not_supported_ask_for_nothing_and_are_told_of(keys, is_supported):
+    question = ask({"level": "STUDY", **keys})
+
+    assert question.is_supported is is_supported
+    if not is_supported:
+        assert question.query.conditions == ()
+
+
+def test_what_is_no_key_is_not_returned():
+    keys = {(0x00090010, "LO"): "ACME", (0x00100000, "UL"): b"\0\0\0\0", "TimezoneOffsetFromUTC": "+0100"}
+    assert len(ask({"level": "STUDY", **keys}).returned) == 2
+
+
+def test_keys_of_the_levels_above_are_conditions_too():
+    question = ask({"level": "SERIES", "StudyInstanceUID": "1.2", "PatientName": "DOE", "Modality": "CT\\MR"})
+
+    assert conditions(question) == {
+        "study_instance_uid": SingleValue("1.2"),
+        "patient_name": PersonName(("DOE",)),
+        "modality": UIDList(("CT", "MR")),
+    }
+    assert question.is_supported
+
+
+def test_in_the_study_root_the_patients_attributes_are_the_studys():
+    keys = {"level": "STUDY", "PatientBirthDate": "", "NumberOfPatientRelatedStudies": ""}
+    assert ask(keys).is_supported
+    assert ask({**keys, "PatientID": "P1"}, model=PATIENT_ROOT).is_supported
+
+
+# --- the hierarchy (PS3.4 C.4.1.2) ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [PATIENT_ROOT, STUDY_ROOT])
+@pytest.mark.parametrize("level", Level)
+def test_one_value_is_needed_of_the_unique_key_of_each_level_above(model, level):
+    levels = list(Level) if model == PATIENT_ROOT else list(Level)[1:]
+    if level not in levels:
+        return
+    above = [UNIQUE[other] for other in levels[: levels.index(level)]]
+    keys = {"level": level, **{keyword: ABOVE[keyword] for keyword in above}}
+
+    assert len(ask(keys, model=model).query.conditions) == len(above)
+    for keyword in above:
+        for value in ("", "*", "1.2\\1.3", *(["P*"] if keyword == "PatientID" else [])):
+            fault = refused({**keys, keyword: value}, model=model)
+            assert fault.status == Status.IDENTIFIER_DOES_NOT_MATCH
+            assert keyword_for_tag(fault.tag) == keyword
+            assert str(fault) == f"{keyword}: one value is needed at {level} level"
+        del keys[keyword]
+        assert keyword_for_tag(refused(keys, model=model).tag) == keyword
+        keys[keyword] = ABOVE[keyword]
+
+
+def test_the_unique_key_of_the_querys_own_level_may_be_anything():
+    for value in ("", "1.2", "1.2\\1.3"):
+        assert ask({"level": "STUDY", "StudyInstanceUID": value})
+    assert ask({"level": "PATIENT", "PatientID": "P*"}, model=PATIENT_ROOT)
+
+
+def test_a_relational_query_needs_none():
+    question = ask({"level": "IMAGE", "Modality": "CT"}, extended=RELATIONAL)
+
+    assert conditions(question) == {"modality": SingleValue("CT")}
+    assert refused({"level": "IMAGE", "Modality": "CT"}, extended=b"\0\1").tag == 0x0020000D
+
+
+@pytest.mark.parametrize(
+    ("level", "model", "comment"),
+    [
+        ("PATIENT", STUDY_ROOT, "QueryRetrieveLevel: STUDY, SERIES or IMAGE"),
+        ("study", STUDY_ROOT, "QueryRetrieveLevel: STUDY, SERIES or IMAGE"),
+        ("DOE^JANE", PATIENT_ROOT, "QueryRetrieveLevel: PATIENT, STUDY, SERIES or IMAGE"),
+        ("STUDY\\SERIES", PATIENT_ROOT, "QueryRetrieveLevel: PATIENT, STUDY, SERIES or IMAGE"),
+        ("", PATIENT_ROOT, "QueryRetrieveLevel: absent"),
+        (None, PATIENT_ROOT, "QueryRetrieveLevel: absent"),
+    ],
+)
+def test_the_level_is_one_of_the_model(level, model, comment):
+    fault = refused({"PatientID": "P1", **({} if level is None else {"level": level})}, model=model)
+
+    assert (fault.status, fault.tag, str(fault)) == (0xA900, 0x00080052, comment)
+    assert len(comment) <= MAXIMUM_COMMENT_LENGTH
+
+
+# --- date and time --------------------------------------------------------------------------
+
+DATES, TIMES = "20240101-20240229", "1000-1800"
+
+
+def test_ranges_of_date_and_time_are_two_conditions_unless_combination_was_agreed_to():
+    keys = {"level": "STUDY", "StudyDate": DATES, "StudyTime": TIMES}
+
+    assert conditions(ask(keys)).keys() == {"study_date", "study_time"}
+    assert conditions(ask(keys, extended=RELATIONAL)).keys() == {"study_date", "study_time"}
+
+
+@pytest.mark.parametrize(
+    ("dates", "times", "first", "last"),
+    [
+        (DATES, TIMES, datetime(2024, 1, 1, 10), datetime(2024, 2, 29, 18, 0, 59, 999_999)),
+        ("20240101-", TIMES, datetime(2024, 1, 1, 10), None),
+        ("-20240229", TIMES, None, datetime(2024, 2, 29, 18, 0, 59, 999_999)),
+        (DATES, "1000-", datetime(2024, 1, 1, 10), datetime(2024, 2, 29, 23, 59, 59, 999_999)),
+        (DATES, "-18", datetime(2024, 1, 1), datetime(2024, 2, 29, 18, 59, 59, 999_999)),
+    ],
+)
+def test_where_it_was_agreed_to_they_are_instants(dates, times, first, last):
+    question = ask(
+        {"level": "STUDY", "StudyDate": dates, "StudyTime": times, "PatientID": "P1"}, extended=COMBINED
+    )
+    assert question.query.conditions == (
+        DateTimeCondition(date_field="study_date", time_field="study_time", first=first, last=last),
+        Condition("patient_id", SingleValue("P1")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("dates", "times"), [("20240101", TIMES), (DATES, "10"), (DATES, ""), ("", TIMES), (DATES, "*")]
+)
+def test_only_ranges_are_combined(dates, times):
+    keys = {"level": "STUDY", "StudyDate": dates, "StudyTime": times}
+    assert ask(keys, extended=COMBINED).query == ask(keys).query
+
+
+def test_each_date_has_its_own_time():
+    keys = {"level": "STUDY", "StudyDate": DATES, "SeriesTime": TIMES}
+    assert ask(keys, extended=COMBINED).query == ask(keys).query
+    pairs = {"AcquisitionDate": DATES, "AcquisitionTime": TIMES, "ContentDate": DATES, "ContentTime": TIMES}
+    question = ask({"level": "IMAGE", **pairs}, extended=b"\1\1")
+    assert {condition.date_field for condition in question.query.conditions} == {
+        "acquisition_date",
+        "content_date",
+    }
+
+
+# --- what is refused ------------------------------------------------------------------------
+
+
+def test_a_value_that_is_none_names_its_key_and_nothing_of_itself():
+    fault = refused({"level": "STUDY", "StudyDate": "DOE^JANE"})
+
+    assert (fault.status, fault.tag) == (Status.IDENTIFIER_DOES_NOT_MATCH, 0x00080020)
+    assert str(fault) == "StudyDate: not a date or a range of dates"
+
+
+def test_a_value_of_a_key_that_is_not_compared_is_not_judged():
+    assert ask({"level": "STUDY", "SeriesDate": "none", "NumberOfStudyRelatedSeries": "many"})
+
+
+@pytest.mark.parametrize(
+    ("data", "comment"),
+    [
+        (b"\x08", "Identifier: (0000,0000) no whole element follows"),
+        (identifier({"level": "STUDY"})[:-1], "Identifier: (0008,0052) runs past the end"),
+        (identifier({"level": "STUDY"}, IMPLICIT), "Identifier: (0008,0052) has no valid VR"),
+        (identifier({"level": "STUDY"}) * 2, "Identifier: (0008,0052) is there twice"),
+    ],
+)
+def test_what_is_no_data_set_cannot_be_processed(data, comment):
+    with pytest.raises(BadIdentifier) as raised:
+        read_question(data, context())
+    assert (raised.value.status, str(raised.value)) == (Status.CANNOT_UNDERSTAND, comment)
+
+
+def test_there_may_be_many_keys_but_not_any_number():
+    keys = {(0x00400000 + number, "LO"): "" for number in range(1, MOST_ELEMENTS)}
+
+    assert len(ask({"level": "STUDY", **keys}).returned) == MOST_ELEMENTS + 1
+    fault = refused({"level": "STUDY", **keys, "StudyDate": ""})
+    assert (fault.status, fault.tag) == (Status.CANNOT_UNDERSTAND, None)
+    assert str(fault) == "Identifier: 1000 keys are allowed"
+
+
+# --- character sets -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("character_set", "name", "meant"),
+    [
+        ("ISO_IR 100", b"M\xfcller", "Müller"),
+        ("ISO_IR_100", b"M\xfcller", "Müller"),
+        ("ISO_IR 192", "Müller".encode(), "Müller"),
+        ("\\ISO 2022 IR 87", b"\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B", "山田^太郎"),
+        ("GB18030", b"\xcd\xf5^\xd0\xa1\xb6\xab", "王^小东"),
+    ],
+)
+def test_text_is_read_in_the_character_sets_named(character_set, name, meant):
+    question = ask({"level": "STUDY", "SpecificCharacterSet": character_set, "PatientName": name})
+
+    assert conditions(question) == {"patient_name": PersonName((meant,))}
+    assert question.identifier.character_set.decode() == character_set
+
+
+@pytest.mark.parametrize("character_set", ["ISO_IR 999", "\\".join(["", *["ISO 2022 IR 87"] * 40])])
+def test_a_character_set_that_is_unknown_leaves_the_default_repertoire(character_set):
+    keys = {"level": "STUDY", "SpecificCharacterSet": character_set}
+    question = ask({**keys, "PatientName": "DOE"})
+
+    assert conditions(question) == {"patient_name": PersonName(("DOE",))}
+    assert question.identifier.character_set == b""
+    fault = refused({**keys, "PatientName": b"M\xfcller"})
+    assert str(fault) == "PatientName: bytes outside its character set"
+
+
+# --- C-MOVE and C-GET -----------------------------------------------------------------------
+
+MOVE = conformance.PATIENT_ROOT_MOVE
+
+
+def retrieve(keys, model=MOVE, extended=b""):
+    return read_retrieval(identifier(keys), context(model, extended=extended))
+
+
+@pytest.mark.parametrize(
+    ("keys", "matchings"),
+    [
+        ({"level": "PATIENT", "PatientID": "P1"}, [SingleValue("P1")]),
+        ({"level": "PATIENT", "PatientID": "P1\\P2"}, [UIDList(("P1", "P2"))]),
+        (
+            {"level": "STUDY", "PatientID": "P1", "StudyInstanceUID": "1.2"},
+            [SingleValue("P1"), SingleValue("1.2")],
+        ),
+        (
+            {"level": "IMAGE", **ABOVE, "SOPInstanceUID": "1\\2", "Modality": "CT"},
+            [*map(SingleValue, ABOVE.values()), UIDList(("1", "2"))],
+        ),
+    ],
+)
+def test_a_retrieval_is_of_all_objects_below_its_unique_keys(keys, matchings):
+    query = retrieve(keys)
+
+    assert (query.level, query.wanted) == (Level.IMAGE, frozenset())
+    assert [condition.matching for condition in query.conditions] == matchings
+
+
+@pytest.mark.parametrize(
+    ("keys", "comment"),
+    [
+        ({"level": "PATIENT"}, "PatientID: a value is needed at PATIENT level"),
+        ({"level": "PATIENT", "PatientID": "*"}, "PatientID: a value is needed at PATIENT level"),
+        ({"level": "PATIENT", "PatientID": "P*"}, "PatientID: a wild card is not allowed"),
+        ({"level": "STUDY", "StudyInstanceUID": "1.2"}, "PatientID: one value is needed at STUDY level"),
+        ({"level": "STUDY", "PatientID": "P1"}, "StudyInstanceUID: a value is needed at STUDY level"),
+        ({"PatientID": "P1"}, "QueryRetrieveLevel: absent"),
+    ],
+)
+def test_a_retrieval_of_everything_is_refused(keys, comment):
+    with pytest.raises(BadIdentifier, match=f"^{comment.replace('*', '.')}$"):
+        retrieve(keys)
+
+
+def test_a_relational_retrieval_needs_the_unique_key_of_its_level_alone():
+    assert retrieve({"level": "IMAGE", "SOPInstanceUID": "1"}, extended=RELATIONAL).conditions == (
+        Condition("sop_instance_uid", SingleValue("1")),
+    )
+    with pytest.raises(BadIdentifier):
+        retrieve({"level": "IMAGE", "SeriesInstanceUID": "1"}, extended=RELATIONAL)
+
+
+# --- anything -------------------------------------------------------------------------------
+
+VALUES = st.one_of(
+    st.binary(max_size=12), st.sampled_from([b"", b"*", b"1.2", b"20240101-", b"10-12", b"A^B=C"])
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([keyword_for_tag(tag) for tag in KEYS]), VALUES, max_size=8),
+    st.sampled_from(["PATIENT", "STUDY", "SERIES", "IMAGE"]),
+    st.sampled_from([EXPLICIT, IMPLICIT]),
+    st.sampled_from([b"", b"\1", b"\1\1"]),
+)
+@settings(max_examples=300)
+def test_any_identifier_asks_something_or_is_refused_with_a_status_of_the_standard(
+    keys, level, syntax, extended
+):
+    try:
+        question = ask({"level": level, **keys}, model=PATIENT_ROOT, syntax=syntax, extended=extended)
+    except BadIdentifier as fault:
+        status = fault.status
+    else:
+        status = None
+        assert len(question.query.conditions) <= len(keys)
+        assert all(
+            not isinstance(c, Condition) or c.field in question.query.wanted
+            for c in question.query.conditions
+        )
+    assert status in (None, 0xA900, 0xC000)
