@@ -55,6 +55,8 @@ def test_what_is_in_no_set_is_not_written(row):
         (r"\ISO 2022 IR 58", "張"),
         ("GBK", FACE),
         ("ISO_IR 100", "\ufffd"),
+        # Of the set's codes some are no characters.
+        ("ISO_IR 127", "\ufffd"),
         ("ISO_IR 100", "\x85"),
     ],
 )

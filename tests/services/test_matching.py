@@ -162,6 +162,10 @@ def test_text_is_in_the_character_sets_that_the_identifier_names():
     assert read("LO", b"\x1b$B;3\x1b(B*", kanji) == WildCard("山*")
     with pytest.raises(BadValue):
         read("CS", b"\xc4", latin)
+    # In a name a circumflex brings the first set back.
+    greek = repertoire(rb"ISO 2022 IR 100\ISO 2022 IR 126")
+    assert read("PN", b"\x1b-F\xc4^\xc4", greek) == PersonName(("Δ^Ä",))
+    assert read("LO", b"\x1b-F\xc4^\xc4", greek) == SingleValue("Δ^Δ")
 
 
 def test_escape_sequences_that_are_not_announced_are_borne():

@@ -21,7 +21,10 @@ KEYS = {"level": "STUDY", "PatientID": ""}
 
 
 class Index:
-    """Finds so many patients, then perhaps raises."""
+    """Finds so many patients, then perhaps raises.
+
+    :ivar searches: kept, so that none is closed for being forgotten.
+    """
 
     def __init__(self, count=3, fault=None):
         self.count = count
@@ -29,9 +32,14 @@ class Index:
         self.queries = []
         self.found = 0
         self.is_closed = False
+        self.searches = []
 
-    async def find(self, query):
+    def find(self, query):
         self.queries.append(query)
+        self.searches.append(self._find(query))
+        return self.searches[-1]
+
+    async def _find(self, query):
         try:
             for number in range(self.count):
                 self.found += 1
