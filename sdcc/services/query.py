@@ -86,9 +86,8 @@ class _Find:
         self._conversation = session.conversation
         self._maximum_answers = maximum_answers
         self._identifier = GatheredIdentifier(session)
-        #: Where it stands, for the log.
+        #: Of the query, once it is known; for the log.
         self._level = ""
-        self._answered = 0
 
     def write(self, data: memoryview) -> None:
         self._identifier.write(data)
@@ -115,18 +114,19 @@ class _Find:
             transfer_syntax_uid=conversation.context.transfer_syntax,
             retrieve_ae=self._session.provenance.called_ae,
         )
+        answered = 0
         status = Status.PENDING if question.is_supported else Status.PENDING_WITH_UNSUPPORTED_KEYS
         async with aclosing(self._index.find(question.query)) as matches:
             async for match in matches:
                 if conversation.is_cancelled:
                     return self._ended(Status.CANCEL)
-                if self._answered == self._maximum_answers != 0:
+                if answered == self._maximum_answers != 0:
                     return self._ended(
                         Status.OUT_OF_RESOURCES,
                         f"More than {self._maximum_answers} match, which is the limit",
                     )
                 await conversation.respond(Outcome(status=status, data_set=answers.identifier(match)))
-                self._answered += 1
+                answered += 1
         return self._ended(Status.CANCEL if conversation.is_cancelled else Status.SUCCESS)
 
     def _ended(self, status: Status, comment: str = "", offending_element: tuple[int, ...] = ()) -> Outcome:
@@ -135,7 +135,7 @@ class _Find:
             comment=comment,
             size=self._identifier.size,
             offending_element=offending_element,
-            note=f"{self._level} level, answers: {self._answered}" if self._level else "",
+            note=f"{self._level} level" if self._level else "",
         )
 
     async def abandon(self) -> None:

@@ -408,3 +408,17 @@ def test_any_identifier_asks_something_or_is_refused_with_a_status_of_the_standa
             for c in question.query.conditions
         )
     assert status in (None, 0xA900, 0xC000)
+
+
+@given(st.binary(max_size=120), st.sampled_from([EXPLICIT, IMPLICIT]))
+@settings(max_examples=200)
+def test_any_bytes_are_an_identifier_or_are_refused(data, syntax):
+    begin = identifier({"level": "STUDY"}, syntax)
+    try:
+        question = read_question(begin + data, context(syntax=syntax))
+    except BadIdentifier as fault:
+        status = fault.status
+    else:
+        status = None
+        assert question.returned.keys() >= {0x00080052, 0x00080054}
+    assert status in (None, 0xA900, 0xC000)
