@@ -17,39 +17,9 @@ from sdcc.dimse.messages import FindRequest
 from sdcc.dimse.status import Status
 from sdcc.interfaces import AssociationLost, IIndex, IOperation, IServiceProvider, Outcome, Session
 from sdcc.services.answers import Answers
-from sdcc.services.identifiers import BadIdentifier, Question, read_question
+from sdcc.services.identifiers import BadIdentifier, GatheredIdentifier
 from sdcc.services.operation import Decided
-
-#: Bytes of an Identifier: a list of four thousand UIDs. All of them are in memory at once.
-LONGEST_IDENTIFIER = 256 * 1024
-
-
-class GatheredIdentifier:
-    """The bytes of a request's Identifier, as long as they are not too many.
-
-    :ivar size: of all that came.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._on_written = session.on_written
-        self._data = bytearray()
-        self.size = 0
-
-    def write(self, data: memoryview) -> None:
-        self.size += len(data)
-        if self.size <= LONGEST_IDENTIFIER:
-            self._data += data
-        else:
-            self._data.clear()
-        self._on_written(len(data))
-
-    def whole(self) -> bytes:
-        """:raises BadIdentifier: it was too long."""
-        if self.size > LONGEST_IDENTIFIER:
-            raise BadIdentifier(
-                Status.CANNOT_UNDERSTAND, None, f"Identifier: {LONGEST_IDENTIFIER >> 10} KiB are allowed"
-            )
-        return bytes(self._data)
+from sdcc.services.questions import Question, read_question
 
 
 @implementer(IServiceProvider)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from sdcc import conformance
-from sdcc.services.identifiers import read_question
+from sdcc.services.identifiers import BadIdentifier
+from sdcc.services.questions import read_question
 from sdcc.upper_layer.negotiation import PresentationContext
 
 from ..interop.objects import element
@@ -47,3 +49,15 @@ def _element(tag, vr, value, syntax):
 def ask(keys, *, model=STUDY_ROOT, syntax=EXPLICIT, extended=b""):
     """What a C-FIND with these keys asks."""
     return read_question(identifier(keys, syntax), context(model, syntax=syntax, extended=extended))
+
+
+def refused(keys, **options):
+    """Why a C-FIND with these keys is not performed."""
+    with pytest.raises(BadIdentifier) as raised:
+        ask(keys, **options)
+    return raised.value
+
+
+def conditions(question):
+    """How each field must match."""
+    return {condition.field: condition.matching for condition in question.query.conditions}
