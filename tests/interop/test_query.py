@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pydicom
 import pytest
 
 from .asking import find, find_extended, store_all
 from .queries import QUERIES, REFUSED, ROOT, STUDIES, UNIQUE_KEYS, Asked, study
+from .server import CONFIGURATION
 
 ON_EVERY_INDEX = True
 
@@ -96,6 +99,21 @@ def test_names_of_all_the_world_arrive_whatever_set_was_named(ask, character_set
     assert {str(answer.PatientName) for answer in answers} == {
         attributes["PatientName"] for attributes, _ in STUDIES.values()
     }
+
+
+def test_the_limit_on_answers_is_kept_and_told(start, dcmtk, tmp_path):
+    server = start(CONFIGURATION + "[query]\nmaximum_answers = 2\n")
+    store_all(dcmtk("storescu"), server.address, "SDCC", tmp_path)
+
+    answers, status = find(dcmtk("findscu"), Asked("", {}, ""), server.address, "SDCC", tmp_path)
+
+    assert (len(answers), status) == (2, 0xA700)
+    line = next(line for line in server.log().splitlines() if " C-FIND " in line)
+    assert re.search(
+        r"SDCC<-FINDSCU\(\d+\) C-FIND A700 \d+ B [0-9.]+ ms, 2 before it: "
+        r"More than 2 match, which is the limit; STUDY level$",
+        line,
+    )
 
 
 def test_every_level_has_its_unique_key():
