@@ -48,9 +48,12 @@ def test_a_retrieval_is_of_all_objects_below_its_unique_keys(keys, matchings):
         ({"level": "PATIENT", "PatientID": "*"}, "PatientID: a value is needed at PATIENT level"),
         ({"level": "PATIENT", "PatientID": "P*"}, "PatientID: a wild card is not allowed"),
         ({"level": "PATIENT", "PatientID": "P1\\P2"}, "PatientID: one value is allowed"),
-        (
-            {"level": "STUDY", "PatientID": "P1", "StudyInstanceUID": "1.*"},
-            "StudyInstanceUID: a wild card is not allowed",
+        *(
+            (
+                {"level": "STUDY", "PatientID": "P1", "StudyInstanceUID": f"1.{wild_card}"},
+                "StudyInstanceUID: a wild card is not allowed",
+            )
+            for wild_card in "*?"
         ),
         ({"level": "STUDY", "StudyInstanceUID": "1.2"}, "PatientID: one value is needed at STUDY level"),
         ({"level": "STUDY", "PatientID": "P1"}, "StudyInstanceUID: a value is needed at STUDY level"),
