@@ -183,6 +183,7 @@ class Orthanc(Receiver):
             "DicomAet": TITLE,
             "DicomPort": self.port,
             "DicomAlwaysAllowEcho": True,
+            "DicomAlwaysAllowFind": True,
             "DicomAlwaysAllowStore": True,
             "DicomThreadsCount": max(4, associations),
             "HttpServerEnabled": False,

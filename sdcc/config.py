@@ -167,6 +167,13 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySettings:
+    """``[query]``: C-FIND."""
+
+    maximum_answers: Annotated[int, whole(0, 1_000_000_000, "0: no limit")] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationSettings:
     """``[association]``; times are seconds."""
 
@@ -212,6 +219,7 @@ class Configuration:
     access: Access = Access()
     storage: Storage = Storage()
     index: Index = Index()
+    query: QuerySettings = QuerySettings()
     association: AssociationSettings = AssociationSettings()
     tls: TLS | None = None
     manhole: Manhole | None = None
@@ -273,6 +281,7 @@ def load(path: Path | None = None) -> Configuration:
         access=reader.table("access", Access) or reader.default(Access),
         storage=reader.table("storage", Storage) or reader.default(Storage),
         index=reader.table("index", Index) or reader.default(Index),
+        query=reader.table("query", QuerySettings) or reader.default(QuerySettings),
         association=reader.table("association", AssociationSettings) or reader.default(AssociationSettings),
         tls=reader.table("tls", TLS),
         manhole=reader.table("manhole", Manhole),

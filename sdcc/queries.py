@@ -37,7 +37,8 @@ class SingleValue:
 
 @dataclass(frozen=True, slots=True)
 class UIDList:
-    """List of UID Matching (C.2.2.2.2); also of what is no UID but is listed likewise, as Modalities in Study."""
+    """List of UID Matching (C.2.2.2.2); also of what is no UID but is listed likewise, as Modalities
+    in Study: one of them is enough."""
 
     uids: tuple[str, ...]
 

@@ -47,6 +47,7 @@ from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.server import BACKLOG, MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
 from sdcc.services.commitment import CommitmentProvider
+from sdcc.services.query import QueryProvider
 from sdcc.services.registry import Registry
 from sdcc.services.reports import Reports
 from sdcc.services.safekeeping import Safekeeping
@@ -230,12 +231,13 @@ class SDCC(Service):
         self._commitment = CommitmentProvider(
             self._transactions, self._storage_threads.run, lambda: self._objects.refusal
         )
+        self._query = QueryProvider(self._index, maximum_answers=configuration.query.maximum_answers)
         self._server = self._association_server()
 
     def _association_server(self) -> AssociationServer:
         configuration, reactor = self._configuration, self._reactor
         limits = AssociationLimits(configuration.association.maximum_open)
-        providers = (VerificationProvider(), self._storage, self._commitment)
+        providers = (VerificationProvider(), self._storage, self._query, self._commitment)
         sop_classes = provided(configuration.sop_classes, providers)
         circumstances = Circumstances(
             is_stopping=lambda: self._is_stopping,

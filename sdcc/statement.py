@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from sdcc import __version__, conformance
 from sdcc.config import Configuration
 from sdcc.restructuredtext import literal, table
+from sdcc.statement_query import answers_limit, query_keys
 from sdcc.statement_text import TEMPLATE
 
 #: What happens to a calling AE title of no [[remote]], by `unknown_callers`.
@@ -60,6 +61,8 @@ def conformance_statement(configuration: Configuration) -> str:
         locals=_locals(configuration),
         remotes=_remotes(configuration),
         character_sets=_character_sets(),
+        query_keys=query_keys(),
+        maximum_answers=answers_limit(configuration.query.maximum_answers),
     )
 
 

@@ -24,6 +24,7 @@ from sdcc.config import (
     Index,
     Local,
     Manhole,
+    QuerySettings,
     Remote,
     Storage,
     load,
@@ -38,6 +39,7 @@ TABLES = {
     "access": Access,
     "storage": Storage,
     "index": Index,
+    "query": QuerySettings,
     "association": AssociationSettings,
     "tls": TLS,
     "manhole": Manhole,
@@ -164,6 +166,8 @@ def test_every_key_is_read(written: Callable[[str], Path]) -> None:
         url = "sqlite:///db/index.sqlite"
         connections = 1
         timeout = 3
+        [query]
+        maximum_answers = 500
         [association]
         maximum_pdu_length = 131072
         maximum_open = 5
@@ -196,6 +200,7 @@ def test_every_key_is_read(written: Callable[[str], Path]) -> None:
             threads=2,
         ),
         index=Index(url=f"sqlite:///{path.parent}/db/index.sqlite", connections=1, timeout=3.0),
+        query=QuerySettings(maximum_answers=500),
         association=AssociationSettings(
             maximum_pdu_length=131072, maximum_open=5, artim_timeout=0.5, idle_timeout=1.0, drain_timeout=0.0
         ),
@@ -306,7 +311,8 @@ ENDPOINT_ALLOWED = 'allowed: a server endpoint such as "tcp:11122:interface=127.
 LOCAL_KEYS = "allowed: ae_title, port, interface, max_associations, tls"
 STORAGE_KEYS = "allowed: directory, minimum_free, maximum_object_size, additional_sop_classes, threads"
 TABLES_ALLOWED = (
-    "allowed: [[local]], [[remote]], [access], [storage], [index], [association], [tls], [manhole], [http]"
+    "allowed: [[local]], [[remote]], [access], [storage], [index], [query], [association], [tls], "
+    "[manhole], [http]"
 )
 
 
@@ -349,6 +355,10 @@ TABLES_ALLOWED = (
         (
             "association.maximum_pdu_length = 131073",
             "[association].maximum_pdu_length = 131073: allowed: a whole number from 4096 to 131072",
+        ),
+        (
+            "query.maximum_answers = -1",
+            "[query].maximum_answers = -1: allowed: a whole number from 0 to 1000000000 (0: no limit)",
         ),
         ("storage.threads = 8.0", "[storage].threads = 8.0: allowed: a whole number from 1 to 256"),
         # times

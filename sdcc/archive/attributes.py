@@ -1,7 +1,7 @@
 """The attributes that the index needs, read out of a Data Set.
 
-One table says which. Pure functions of bytes, made for a worker thread. Only a UID that cannot be
-had is an error: whatever else is wrong becomes a fault, in words that never hold a value.
+Which they are :mod:`sdcc.indexed` says. Pure functions of bytes, made for a worker thread. Only a UID
+that cannot be had is an error: whatever else is wrong becomes a fault, in words that never hold a value.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydicom.datadict import keyword_for_tag
 from twisted.logger import Logger
 
 from sdcc import conformance
-from sdcc.archive import elements
-from sdcc.archive.text import Repertoire, repertoire
-from sdcc.archive.values import READERS, Reader
+from sdcc.data_set import elements
+from sdcc.data_set.text import SPECIFIC_CHARACTER_SET, Repertoire, repertoire
+from sdcc.data_set.values import READERS, Reader
+from sdcc.indexed import ATTRIBUTES
 from sdcc.interfaces import CannotUnderstand, Instance, Series, Study
 
 _log = Logger()
@@ -41,64 +41,6 @@ class ParsedDataSet:
     fault: str | None
 
 
-class Attribute(NamedTuple):
-    """Where an attribute goes, and its VR."""
-
-    level: type[Study | Series | Instance]
-    field: str
-    vr: str
-
-
-SPECIFIC_CHARACTER_SET = 0x00080005
-
-#: By tag, which includes every field of the three levels.
-ATTRIBUTES: Mapping[int, Attribute] = MappingProxyType(
-    {
-        0x00080008: Attribute(Instance, "image_type", "CS"),
-        0x00080016: Attribute(Instance, "sop_class_uid", "UI"),
-        0x00080018: Attribute(Instance, "sop_instance_uid", "UI"),
-        0x00080020: Attribute(Study, "study_date", "DA"),
-        0x00080021: Attribute(Series, "series_date", "DA"),
-        0x00080022: Attribute(Instance, "acquisition_date", "DA"),
-        0x00080023: Attribute(Instance, "content_date", "DA"),
-        0x00080030: Attribute(Study, "study_time", "TM"),
-        0x00080031: Attribute(Series, "series_time", "TM"),
-        0x00080032: Attribute(Instance, "acquisition_time", "TM"),
-        0x00080033: Attribute(Instance, "content_time", "TM"),
-        0x00080050: Attribute(Study, "accession_number", "SH"),
-        0x00080060: Attribute(Series, "modality", "CS"),
-        0x00080070: Attribute(Series, "manufacturer", "LO"),
-        0x00080080: Attribute(Series, "institution_name", "LO"),
-        0x00080090: Attribute(Study, "referring_physician_name", "PN"),
-        0x00081010: Attribute(Series, "station_name", "SH"),
-        0x00081030: Attribute(Study, "study_description", "LO"),
-        0x0008103E: Attribute(Series, "series_description", "LO"),
-        0x00081040: Attribute(Series, "institutional_department_name", "LO"),
-        0x00081050: Attribute(Series, "performing_physician_name", "PN"),
-        0x00081070: Attribute(Series, "operators_name", "PN"),
-        0x00081090: Attribute(Series, "manufacturer_model_name", "LO"),
-        0x00100010: Attribute(Study, "patient_name", "PN"),
-        0x00100020: Attribute(Study, "patient_id", "LO"),
-        0x00100021: Attribute(Study, "issuer_of_patient_id", "LO"),
-        0x00100030: Attribute(Study, "patient_birth_date", "DA"),
-        0x00100040: Attribute(Study, "patient_sex", "CS"),
-        0x00180015: Attribute(Series, "body_part_examined", "CS"),
-        0x00181030: Attribute(Series, "protocol_name", "LO"),
-        0x0020000D: Attribute(Study, "study_instance_uid", "UI"),
-        0x0020000E: Attribute(Series, "series_instance_uid", "UI"),
-        0x00200010: Attribute(Study, "study_id", "SH"),
-        0x00200011: Attribute(Series, "series_number", "IS"),
-        0x00200013: Attribute(Instance, "instance_number", "IS"),
-        0x00200052: Attribute(Series, "frame_of_reference_uid", "UI"),
-        0x00200060: Attribute(Series, "laterality", "CS"),
-        0x00280002: Attribute(Instance, "samples_per_pixel", "US"),
-        0x00280004: Attribute(Instance, "photometric_interpretation", "CS"),
-        0x00280008: Attribute(Instance, "number_of_frames", "IS"),
-        0x00280010: Attribute(Instance, "rows", "US"),
-        0x00280011: Attribute(Instance, "columns", "US"),
-        0x00280100: Attribute(Instance, "bits_allocated", "US"),
-    }
-)
 #: The attributes without which an object cannot be kept.
 REQUIRED = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
 

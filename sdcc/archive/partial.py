@@ -16,10 +16,10 @@ from twisted.logger import Logger
 
 from sdcc.archive.attributes import ParsedDataSet
 from sdcc.archive.directories import Directories, object_path
-from sdcc.archive.elements import Read
 from sdcc.archive.filesystem import Buffer, IFileSystem
 from sdcc.archive.incoming import Incoming
 from sdcc.archive.part10 import file_head
+from sdcc.data_set.elements import Read
 from sdcc.interfaces import Announcement, DataSetMismatch, StoredFile, StoredObject
 
 #: How a Data Set is parsed: how to read it, its size, its Transfer Syntax UID.

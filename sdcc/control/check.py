@@ -57,6 +57,7 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         yield "", "taken until the disk is full"
     yield "index", configuration.index_name
     yield "", f"a registration may take {configuration.index.timeout:g} s"
+    yield "queries", _queries(configuration.query.maximum_answers)
     yield (
         "associations",
         f"{association.maximum_open} in all, with P-DATA-TF of {association.maximum_pdu_length} bytes",
@@ -66,6 +67,10 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         f"ARTIM {association.artim_timeout:g} s, idle {association.idle_timeout:g} s, "
         f"drain {association.drain_timeout:g} s",
     )
+
+
+def _queries(maximum_answers: int) -> str:
+    return f"at most {maximum_answers} answers to each" if maximum_answers else "answered without a limit"
 
 
 def _local(local: Local) -> str:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
 
 from sdcc.archive import elements
-from sdcc.archive.elements import Encoding
 from sdcc.conversion.faults import CannotEncode
+from sdcc.data_set.elements import Encoding
 
 Bytes = bytes | mmap
 
@@ -38,7 +38,7 @@ class Element:
     """An element by its place."""
 
     tag: int
-    #: "UN" where it is not known; :data:`~sdcc.archive.elements.NO_VR` where there should be one.
+    #: "UN" where it is not known; :data:`~sdcc.data_set.elements.NO_VR` where there should be one.
     vr: bytes
     #: Of its header; of its value; of that and its delimitation.
     begin: int

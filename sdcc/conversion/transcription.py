@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdcc.archive import elements
-from sdcc.archive.elements import NO_VR, SHORT_VRS, Encoding
 from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.conversion.faults import CannotEncode
 from sdcc.conversion.structure import (
@@ -24,6 +23,7 @@ from sdcc.conversion.structure import (
     Element,
     name,
 )
+from sdcc.data_set.elements import NO_VR, SHORT_VRS, Encoding
 
 ENCODINGS: Mapping[str, Encoding] = {
     IMPLICIT_VR_LITTLE_ENDIAN: elements.IMPLICIT_VR_LITTLE_ENDIAN,

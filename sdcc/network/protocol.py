@@ -291,12 +291,12 @@ class AcceptorProtocol(Connection):
         conversation = performance.conversation
         before = f", {conversation.responses} before it" if conversation and conversation.responses else ""
         unanswered = "" if answered else ", not answered"
-        comment = f": {outcome.comment}" if outcome.comment else ""
+        told = "; ".join(filter(None, (outcome.comment, outcome.note)))
         log.emit(
             LogLevel.info if outcome.status in ORDINARY else LogLevel.warn,
             "{line}",
             line=f"{self._name} {self._described(performance)} {outcome.status:04X} "
-            f"{size}{seconds * 1000:.1f} ms{before}{unanswered}{comment}",
+            f"{size}{seconds * 1000:.1f} ms{before}{unanswered}{': ' if told else ''}{told}",
         )
 
     def drained(self) -> None:

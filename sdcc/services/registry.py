@@ -158,6 +158,7 @@ class Registry:
             status=outcome.status,
             affected_sop_class_uid=_repeated(request.affected_sop_class_uid),
             affected_sop_instance_uid=_repeated(request.affected_sop_instance_uid),
+            offending_element=outcome.offending_element,
             error_comment=error_comment(outcome.comment),
             has_data_set=outcome.data_set is not None,
             action_type_id=_action_type_id(request, outcome.status),

@@ -7,7 +7,7 @@ import contextlib
 import pydicom
 from pydicom.datadict import keyword_for_tag
 
-from sdcc.archive.attributes import ATTRIBUTES
+from sdcc.indexed import ATTRIBUTES
 from sdcc.interfaces import Instance, Series, Study
 
 

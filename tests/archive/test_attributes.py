@@ -17,13 +17,14 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 
 from sdcc.archive import attributes
-from sdcc.archive.attributes import ATTRIBUTES, REQUIRED, parse
+from sdcc.archive.attributes import REQUIRED, parse
 from sdcc.conformance import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
     STORAGE_TRANSFER_SYNTAXES,
 )
+from sdcc.indexed import ATTRIBUTES
 from sdcc.interfaces import CannotUnderstand, Instance, Series, Study
 
 from .readings import fields, wanted

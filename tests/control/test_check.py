@@ -54,6 +54,7 @@ def test_it_says_what_the_configuration_means(
         "              taken until the disk is full",
         f"index         SQLite, in {tmp_path}/index.db",
         "              a registration may take 10 s",
+        "queries       answered without a limit",
         "associations  200 in all, with P-DATA-TF of 16384 bytes",
         "timers        ARTIM 30 s, idle 300 s, drain 30 s",
     ]
@@ -84,6 +85,13 @@ def test_it_says_who_may_call(
         == 0
     )
     assert set(lines) <= set(capsys.readouterr().out.splitlines())
+
+
+def test_it_says_how_many_answers_a_query_may_have(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", configured("query.maximum_answers = 500"), "check"]) == 0
+    assert "queries       at most 500 answers to each" in capsys.readouterr().out.splitlines()
 
 
 def test_nothing_is_created(

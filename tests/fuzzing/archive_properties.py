@@ -10,9 +10,10 @@ from dataclasses import replace
 import pydicom
 from pydicom.filereader import read_dataset
 
-from sdcc.archive import attributes, elements, part10
+from sdcc.archive import attributes, part10
 from sdcc.archive.attributes import LONGEST_FAULT, ParsedDataSet, parse
 from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from sdcc.data_set import elements
 from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH, error_comment
 from sdcc.interfaces import Announcement, CannotUnderstand, Provenance
 from sdcc.printable import AE_LENGTH, ae_value

@@ -7,13 +7,15 @@ from random import Random
 from struct import Struct
 from typing import NamedTuple
 
-from sdcc.archive.attributes import ATTRIBUTES, REQUIRED, SPECIFIC_CHARACTER_SET
+from sdcc.archive.attributes import REQUIRED
 from sdcc.conformance import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
     STORAGE_TRANSFER_SYNTAXES,
 )
+from sdcc.data_set.text import SPECIFIC_CHARACTER_SET
+from sdcc.indexed import ATTRIBUTES
 
 from .parts import BIG_16, BIG_32, LITTLE_16, LITTLE_32, UNDEFINED, Content, Part
 

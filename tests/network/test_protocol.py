@@ -221,6 +221,15 @@ def test_a_failure_is_logged_with_its_reason(world: Any, build: SimpleNamespace,
     assert lines[-1] == "SDCC<-CT01(1) C-STORE CT 1.2.3 A700 8 B 0.0 ms: disk full"
 
 
+def test_a_note_is_for_the_log_alone(world: Any, build: SimpleNamespace, lines: list[str]) -> None:
+    peer = world.peer().associate()
+    peer.send(build.store())
+    world.storage.operations[0].done.callback(Outcome(status=0xA700, comment="disk full", note="7 answers"))
+    [response] = peer.received()
+    assert response.error_comment == "disk full"
+    assert lines[-1].endswith("ms: disk full; 7 answers")
+
+
 def test_a_fault_of_the_program_costs_one_operation(
     world: Any, build: SimpleNamespace, lines: list[str]
 ) -> None:

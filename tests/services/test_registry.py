@@ -445,6 +445,11 @@ def test_a_comment_from_elsewhere_is_made_fit(registry):
     assert response.error_comment == "?" + "x" * 63
 
 
+def test_the_offending_element_is_named(registry):
+    response = registry.response(STORE, Outcome(status=0xA900, offending_element=(0x0020000D,)))
+    assert response.offending_element == (0x0020000D,)
+
+
 @pytest.mark.parametrize("field", ["affected_sop_class_uid", "affected_sop_instance_uid"])
 @pytest.mark.parametrize("text", ["", NAME, "1" * 65, "1..2"])
 def test_a_malformed_uid_is_not_repeated(field, text, registry):

@@ -26,14 +26,17 @@ MOST_READ = 4 * 1024 * 1024
 #: Elements beyond the last one wanted that are passed in search of a required one.
 MOST_STRAYS = 16
 
-_UNDEFINED = 0xFFFFFFFF
+#: The length of what only its delimitation ends.
+UNDEFINED = 0xFFFFFFFF
 _LONGEST_HEADER = 12
 _PIXEL_DATA = 0x7FE00010
-_ITEM, _ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_BETWEEN_ITEMS = (_ITEM, _SEQUENCE_DELIMITATION)
+#: The first of the tags that are no element's.
+ITEM = 0xFFFEE000
+_ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE00D, 0xFFFEE0DD
+_BETWEEN_ITEMS = (ITEM, _SEQUENCE_DELIMITATION)
 _DELIMITATIONS = (_ITEM_DELIMITATION, _SEQUENCE_DELIMITATION)
 
-#: The VRs whose length has 16 bits in Explicit VR (PS3.5 7.1.2), and those with 32.
+#: In Explicit VR, those whose length has 16 bits; that of others has 32, after two bytes that are nothing.
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _IN_PLACE_OF_A_VR = (b"\0\0", b"??", b"  ", b"--")
@@ -170,11 +173,11 @@ EXPLICIT_VR_LITTLE_ENDIAN = Encoding("little", _explicit_vr("<"), _pass_little_e
 EXPLICIT_VR_BIG_ENDIAN = Encoding("big", _explicit_vr(">"), _pass_none)
 
 
-class _Broken(Exception):
-    """The walk cannot go on."""
+class Broken(Exception):
+    """A walk cannot go on. The text, of at most 24 characters, says why."""
 
 
-class _Window:
+class Window:
     """The part of the Data Set at hand, which moves on as more is asked for."""
 
     __slots__ = ("_allowance", "_length", "_read", "_size", "begin", "data")
@@ -190,12 +193,12 @@ class _Window:
     def move(self, position: int) -> None:
         """Begin at `position`, as what is at hand from there on holds no whole header."""
         if position == self.begin:
-            raise _Broken("no whole element follows")
+            raise Broken("no whole element follows")
         leapt = position > self.begin + len(self.data) + READ_AFTER_LEAP
         self._length = READ_AFTER_LEAP if leapt else min(2 * self._length, LONGEST_READ)
         self._allowance -= self._length
         if self._allowance < 0:
-            raise _Broken("too many elements")
+            raise Broken("too many elements")
         self.begin = position
         self.data = self._read(position, min(self._length, self._size - position))
 
@@ -215,7 +218,7 @@ def read_leading_elements(
     """
     found = LeadingElements()
     read_header = encoding.read_header
-    window = _Window(read, size)
+    window = Window(read, size)
     last, strays = max(wanted), 0
     position = tag = 0
     try:
@@ -228,31 +231,31 @@ def read_leading_elements(
                 window.move(position)
                 continue
             tag, vr, start, length = header
-            if last < tag < _ITEM:
+            if last < tag < ITEM:
                 strays += 1
                 if tag == _PIXEL_DATA or strays > MOST_STRAYS or found.elements.keys() >= required:
                     break
             position = window.begin + start
-            if length == _UNDEFINED:
-                position = _end_of_sequence(window, position, size, read_header, vr)
+            if length == UNDEFINED:
+                position = end_of_sequence(window, position, size, read_header, vr)
             else:
                 position += length
                 if position > size:
-                    raise _Broken("runs past the end")
+                    raise Broken("runs past the end")
             if tag in wanted:
                 _keep(found, window, header)
-            if vr is NO_VR or tag >= _ITEM:
+            if vr is NO_VR or tag >= ITEM:
                 found.faults.setdefault("has no valid VR" if vr is NO_VR else "item out of place", tag)
-    except _Broken as reason:
+    except Broken as reason:
         found.broken = str(reason), tag
     return found
 
 
-def _keep(found: LeadingElements, window: _Window, header: _Header) -> None:
+def _keep(found: LeadingElements, window: Window, header: _Header) -> None:
     tag, vr, start, length = header
     if tag in found.elements:
         found.faults.setdefault("is there twice", tag)
-    elif length == _UNDEFINED:
+    elif length == UNDEFINED:
         found.faults.setdefault("is a sequence", tag)
     else:
         found.elements[tag] = Element(vr, window.value(start, min(length, LONGEST_VALUE)))
@@ -260,7 +263,7 @@ def _keep(found: LeadingElements, window: _Window, header: _Header) -> None:
             found.faults.setdefault("too long, cut", tag)
 
 
-def _end_of_sequence(window: _Window, position: int, size: int, read_header: _ReadHeader, vr: bytes) -> int:
+def end_of_sequence(window: Window, position: int, size: int, read_header: _ReadHeader, vr: bytes) -> int:
     """Where the sequence of undefined length ends whose first item is at `position` (PS3.5 7.5).
 
     Depth is odd between the items of a sequence, and even among the elements of an item. A
@@ -277,17 +280,17 @@ def _end_of_sequence(window: _Window, position: int, size: int, read_header: _Re
             continue
         position = window.begin + start
         if (depth & 1) != (tag in _BETWEEN_ITEMS):
-            raise _Broken("item out of place")
+            raise Broken("item out of place")
         if tag in _DELIMITATIONS:
             if depth == unknown_at:
                 read_header = outer
             depth -= 1
             if not depth:
                 return position
-        elif length == _UNDEFINED:
+        elif length == UNDEFINED:
             depth += 1
             if vr == b"UN":
                 read_header, unknown_at = IMPLICIT_VR_LITTLE_ENDIAN.read_header, depth
         else:
             position += length
-    raise _Broken("has no end")
+    raise Broken("has no end")

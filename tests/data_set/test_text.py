@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdcc.archive.text import DEFAULT_REPERTOIRE, repertoire
 from sdcc.conformance import CHARACTER_SETS
+from sdcc.data_set.text import DEFAULT_REPERTOIRE, repertoire
 
 GREEK = (b"\xc4\xe9\xef\xed\xf5\xf3\xe9\xef\xf2", "Διονυσιος")
 ENGLISH = (b"Adams^John Robert Quincy^^Rev.^B.A. M.Div.", "Adams^John Robert Quincy^^Rev.^B.A. M.Div.")

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sdcc.archive.elements import NO_VR, Element, Encoding
-from sdcc.archive.text import DEFAULT_REPERTOIRE, Repertoire
+from sdcc.data_set.elements import NO_VR, Element, Encoding
+from sdcc.data_set.text import DEFAULT_REPERTOIRE, Repertoire
 from sdcc.uid import is_uid
 
 #: Characters of a value, or of several with a backslash between, that are kept.
@@ -78,14 +78,18 @@ def _single(convert: Callable[[str], Any], fault: str) -> Reader:
     return read
 
 
-def _date(text: str) -> datetime.date:
+def date(text: str) -> datetime.date:
+    """A DA; :raises ValueError: it is none."""
     if found := _DATE.fullmatch(text):
         return datetime.date(int(found[1]), int(found[3]), int(found[4]))
     raise ValueError
 
 
-def _time(text: str) -> datetime.time:
-    """The time of day; a leap second, 60, becomes 59, as Python has none."""
+def time(text: str) -> datetime.time:
+    """A TM, whose absent parts are 0; a leap second, 60, becomes 59, as Python has none.
+
+    :raises ValueError: it is none.
+    """
     if found := _TIME.fullmatch(text):
         hour, minute, second, fraction = found.groups("0")
         return datetime.time(
@@ -94,7 +98,8 @@ def _time(text: str) -> datetime.time:
     raise ValueError
 
 
-def _integer(text: str) -> int:
+def integer(text: str) -> int:
+    """An IS; :raises ValueError: it is none."""
     if _INTEGER.fullmatch(text) and -(2**31) <= (value := int(text)) < 2**31:
         return value
     raise ValueError
@@ -102,12 +107,12 @@ def _integer(text: str) -> int:
 
 READERS: Mapping[str, Reader] = {
     "CS": _code_string,
-    "DA": _single(_date, "not a date"),
-    "IS": _single(_integer, "not an integer"),
+    "DA": _single(date, "not a date"),
+    "IS": _single(integer, "not an integer"),
     "LO": _text,
     "PN": _person_name,
     "SH": _text,
-    "TM": _single(_time, "not a time"),
+    "TM": _single(time, "not a time"),
     "UI": _uid,
     "US": _unsigned_short,
 }

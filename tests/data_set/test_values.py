@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdcc.archive.elements import (
+from sdcc.data_set.elements import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
     NO_VR,
     Element,
 )
-from sdcc.archive.text import DEFAULT_REPERTOIRE, repertoire
-from sdcc.archive.values import LONGEST_TEXT, READERS
+from sdcc.data_set.text import DEFAULT_REPERTOIRE, repertoire
+from sdcc.data_set.values import LONGEST_TEXT, READERS
 
 LITTLE, BIG, IMPLICIT = EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 

@@ -21,13 +21,18 @@ _Decoder = Callable[[bytes, str], tuple[str, int]]
 
 _decode_ascii: _Decoder = codecs.getdecoder("ascii")
 
+#: The attribute whose value :func:`repertoire` takes.
+SPECIFIC_CHARACTER_SET = 0x00080005
+
 # --- character sets ------------------------------------------------------------------------
 
-_ASCII, _ROMAJI = b"\x1b(B", b"\x1b(J"
+ASCII, ROMAJI = b"\x1b(B", b"\x1b(J"
 #: JIS X 0208 and JIS X 0212: two bytes a character, in ASCII's place.
-_KANJI = (b"\x1b$B", b"\x1b$(D")
+KANJI = (b"\x1b$B", b"\x1b$(D")
 #: The sets of the bytes 21 to 7E; the others are sets of A0 to FF.
-_G0 = (_ASCII, _ROMAJI, *_KANJI)
+G0 = (ASCII, ROMAJI, *KANJI)
+#: KS X 1001 and GB 2312.
+G1_OF_TWO_BYTES = (b"\x1b$)C", b"\x1b$)A")
 
 #: By byte, "\ufffe" where there is no character. 5C should be a yen sign, but is the delimiter first.
 _JIS_X_0201 = "".join(
@@ -47,7 +52,7 @@ def _decode_jis_x_0201(data: bytes, errors: str) -> tuple[str, int]:
 
 def _decoder(encoding: str) -> _Decoder:
     """What decodes text that is in one of pydicom's encodings throughout."""
-    if encoding == default_encoding or ENCODINGS_TO_CODES.get(encoding) in _KANJI:
+    if encoding == default_encoding or ENCODINGS_TO_CODES.get(encoding) in KANJI:
         return _decode_ascii
     return _decode_jis_x_0201 if encoding == "shift_jis" else codecs.getdecoder(encoding)
 
@@ -58,8 +63,8 @@ def _g0_decoder(escape: bytes) -> _Decoder:
 
 
 #: Escape sequence to what decodes the bytes for which it has designated a set.
-_DECODERS: dict[bytes, _Decoder] = {
-    escape: _g0_decoder(escape) if escape in _G0 else _decoder(encoding)
+DECODERS: dict[bytes, _Decoder] = {
+    escape: _g0_decoder(escape) if escape in G0 else _decoder(encoding)
     for escape, encoding in CODES_TO_ENCODINGS.items()
 }
 
@@ -106,11 +111,15 @@ class Repertoire:
 
     #: For text without escape sequences.
     decoder: _Decoder
+    #: The name of a codec of Python that writes it throughout; None: sets have to be designated.
+    codec: str | None
     #: The sets designated at first, and again after each delimiter; g1 None: none.
     g0: bytes
     g1: bytes | None
     #: The escape sequences to expect; None: there is no code extension.
     escapes: frozenset[bytes] | None
+    #: What may be designated when text is written, in order of preference; empty: only `g0` and `g1`.
+    designable: tuple[bytes, ...]
     #: What was wrong with the value itself; None: nothing.
     fault: str | None
 
@@ -139,18 +148,18 @@ class Repertoire:
         fault = None
         g0, g1 = self.g0, self.g1
         position = 0
-        while found := (_KANJI_TOKENS if g0 in _KANJI else tokens).match(value, position):
+        while found := (_KANJI_TOKENS if g0 in KANJI else tokens).match(value, position):
             position = found.end()
             token, kind = found[0], found.lastgroup
             if kind == "escape":
-                g0, g1 = (token, g1) if token in _G0 else (g0, token)
+                g0, g1 = (token, g1) if token in G0 else (g0, token)
                 if token not in expected:
                     fault = fault or "unannounced escape sequence"
                 continue
             if kind == "reset":
                 g0, g1 = self.g0, self.g1
             designated = g0 if kind == "g0" else g1 if kind == "g1" else None
-            text, wrong = _decode(_DECODERS[designated] if designated else _decode_ascii, token)
+            text, wrong = _decode(DECODERS[designated] if designated else _decode_ascii, token)
             parts.append(text)
             fault = fault or wrong
         return "".join(parts), fault
@@ -177,11 +186,16 @@ def repertoire(specific_character_set: bytes) -> Repertoire:
     codes = [ENCODINGS_TO_CODES.get(other) for other in others]
     if others and None in (code, *codes):
         fault = fault or "terms that cannot be combined"
+    named = tuple(filter(None, (code, *codes)))
+    # Those of two bytes a character need their escape sequence even where they are named first and alone.
+    has_extension = bool(others) or code in (*KANJI, *G1_OF_TWO_BYTES)
     return Repertoire(
         decoder=_decoder(first),
-        g0=_ROMAJI if first == "shift_jis" else _ASCII,
-        g1=None if code in _G0 else code,
-        escapes=None if code is None else frozenset(filter(None, (code, *codes, _ASCII, _ROMAJI))),
+        codec=first if code is None else None,
+        g0=ROMAJI if first == "shift_jis" else ASCII,
+        g1=None if code in G0 else code,
+        escapes=None if code is None else frozenset((*named, ASCII, ROMAJI)),
+        designable=(*named, ASCII) if has_extension else (),
         fault=fault,
     )
 

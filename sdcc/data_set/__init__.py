@@ -1,0 +1,1 @@
+"""Data Sets as bytes (PS3.5): elements, values, text. Nothing here knows a file, message or attribute."""

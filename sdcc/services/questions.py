@@ -1,0 +1,117 @@
+"""What a C-FIND asks (PS3.4 C.4.1): from an Identifier to a query of the index, and to the answers' form."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sdcc.data_set.text import SPECIFIC_CHARACTER_SET
+from sdcc.queries import Condition, DateRange, DateTimeCondition, Level, Matching, Query, TimeRange
+from sdcc.services.identifiers import Identifier, demand_unique_keys, read_identifier
+from sdcc.services.keys import INSTANCE_AVAILABILITY, KEYS, QUERY_RETRIEVE_LEVEL, RETRIEVE_AE_TITLE
+from sdcc.upper_layer.negotiation import PresentationContext
+
+#: Query/Retrieve View and Timezone Offset From UTC: they say how to answer, which is not negotiated here.
+_NO_KEYS = frozenset({SPECIFIC_CHARACTER_SET, QUERY_RETRIEVE_LEVEL, 0x00080053, 0x00080201})
+#: That are no key of the models, and returned all the same.
+_OF_THE_SERVER = {RETRIEVE_AE_TITLE: b"AE", INSTANCE_AVAILABILITY: b"CS"}
+#: The attributes of a date and of the time that belongs to it: their tags.
+_PAIRS = tuple(
+    (date, time)
+    for date, dates in KEYS.items()
+    for time, times in KEYS.items()
+    if (dates.vr, times.vr) == ("DA", "TM")
+    and dates.field.removesuffix("date") == times.field.removesuffix("time")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a C-FIND-RQ asks of the index, and of the answers."""
+
+    identifier: Identifier
+    query: Query
+    #: The tags of all that each answer has, with the VR, in ascending order.
+    returned: Mapping[int, bytes]
+    #: By tag, the field of a match that is the value; of all others it is empty, or not of the index.
+    fields: Mapping[int, str]
+    #: Whether the keys asked for are all supported, and matched where they have a value.
+    is_supported: bool
+
+
+def read_question(data: bytes, context: PresentationContext) -> Question:
+    """What a C-FIND asks.
+
+    Attributes of levels above the query's are keys too, whether relational queries were agreed to or not.
+
+    :raises BadIdentifier: see there.
+    """
+    identifier = read_identifier(data, context)
+    demand_unique_keys(identifier)
+    # The patient's attributes are always there: in the Study Root they are the study's.
+    levels = (Level.PATIENT, *identifier.levels)
+    returned = {QUERY_RETRIEVE_LEVEL: b"CS", RETRIEVE_AE_TITLE: _OF_THE_SERVER[RETRIEVE_AE_TITLE]}
+    fields: dict[int, str] = {}
+    matchings: dict[str, Matching] = {}
+    is_supported = True
+    for tag, element in identifier.elements.items():
+        if not _is_key(tag):
+            continue
+        has_value = bool(element.value.strip(b" \0*"))
+        key = KEYS.get(tag)
+        returned[tag] = key.vr.encode() if key else _OF_THE_SERVER.get(tag, element.vr)
+        if key is None or key.level not in levels:
+            # Sequence matching has its place here: the index holds no sequence yet.
+            is_supported = is_supported and tag in _OF_THE_SERVER and not has_value
+            continue
+        fields[tag] = key.field
+        if not key.is_matched:
+            is_supported = is_supported and not has_value
+        elif (matching := identifier.matching(tag)) is not None:
+            matchings[key.field] = matching
+    query = Query(
+        level=identifier.level,
+        conditions=tuple(_conditions(matchings, identifier)),
+        wanted=frozenset(fields.values()),
+    )
+    return Question(
+        identifier=identifier,
+        query=query,
+        returned=dict(sorted(returned.items())),
+        fields=fields,
+        is_supported=is_supported,
+    )
+
+
+def _is_key(tag: int) -> bool:
+    """Neither private, nor a group length, nor of a group or place that no key has."""
+    is_private, is_group_length = bool(tag >> 16 & 1), not tag & 0xFFFF
+    return tag > SPECIFIC_CHARACTER_SET and not is_private and not is_group_length and tag not in _NO_KEYS
+
+
+def _conditions(
+    matchings: Mapping[str, Matching], identifier: Identifier
+) -> Iterator[Condition | DateTimeCondition]:
+    """Ranges of a date and of its time become one of instants where that was agreed to (PS3.4 C.2.2.2.5.3).
+
+    A time that is no range, but leaves out its seconds, is not combined.
+    """
+    left = dict(matchings)
+    for date, time in _PAIRS if identifier.combines_date_and_time else ():
+        date_field, time_field = KEYS[date].field, KEYS[time].field
+        dates, times = left.get(date_field), left.get(time_field)
+        is_written = time in identifier.elements and b"-" in identifier.elements[time].value
+        if isinstance(dates, DateRange) and isinstance(times, TimeRange) and is_written:
+            yield DateTimeCondition(
+                date_field=date_field,
+                time_field=time_field,
+                first=_instant(dates.first, times.first or datetime.time.min),
+                last=_instant(dates.last, times.last or datetime.time.max),
+            )
+            del left[date_field], left[time_field]
+    yield from (Condition(field, matching) for field, matching in left.items())
+
+
+def _instant(date: datetime.date | None, time: datetime.time) -> datetime.datetime | None:
+    return None if date is None else datetime.datetime.combine(date, time)
