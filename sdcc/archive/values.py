@@ -101,10 +101,13 @@ def _integer(text: str) -> int:
 
 
 READERS: Mapping[str, Reader] = {
+    "AS": _code_string,
     "CS": _code_string,
     "DA": _single(_date, "not a date"),
+    "DS": _code_string,
     "IS": _single(_integer, "not an integer"),
     "LO": _text,
+    "LT": _text,
     "PN": _person_name,
     "SH": _text,
     "TM": _single(_time, "not a time"),

@@ -135,7 +135,7 @@ async def settle(session: Session, doubts: Sequence[Doubt]) -> list[Registered |
 
 # --- reading -------------------------------------------------------------------------------
 
-_NAMES = tuple(name for level in LEVELS for name in level.names)
+_NAMES = tuple(name for level in LEVELS for name in level.names[: level.fields])
 _PATHS = "SELECT sop_instance_uid, path FROM instance WHERE sop_instance_uid = ANY (%s)"
 _ROWS = f"""
     SELECT {", ".join(_NAMES)}, instance_key

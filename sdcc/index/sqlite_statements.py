@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from sdcc.index.dialects import SQLITE
 from sdcc.index.restoring import Held, Superseded, answers, standing, superseded
 from sdcc.index.rows import (
     INSTANCE,
@@ -53,16 +54,6 @@ ROW_FAULTS = (ValueError, TypeError, OverflowError, sqlite3.IntegrityError, sqli
 #: Rows in one statement, at most: there is a statement for each number of rows, which a connection keeps
 #: compiled.
 MAXIMUM_ROWS = 16
-
-
-# --- values --------------------------------------------------------------------------------
-
-
-_DECODERS: dict[type, Callable[[str], object]] = {
-    datetime.date: datetime.date.fromisoformat,
-    datetime.time: datetime.time.fromisoformat,
-    datetime.datetime: datetime.datetime.fromisoformat,
-}
 
 
 # --- registration --------------------------------------------------------------------------
@@ -253,12 +244,12 @@ def settle(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> 
 
 # --- reading -------------------------------------------------------------------------------
 
-_NAMES = tuple(name for level in LEVELS for name in level.names)
+_NAMES = tuple(name for level in LEVELS for name in level.names[: level.fields])
 _DECODED = [
-    (column.name, _DECODERS[column.type])
+    (column.name, SQLITE.decoders[column.type])
     for level in LEVELS
     for column in level.columns
-    if column.type in _DECODERS
+    if column.type in SQLITE.decoders
 ]
 _PATHS = (
     "SELECT sop_instance_uid, path FROM instance WHERE sop_instance_uid IN (SELECT value FROM json_each(?))"
