@@ -111,7 +111,7 @@ class _Search:
         column, values = stream.looked_up
         for start in range(0, len(values), LOOKED_UP):
             is_one = matching.one_of(self._dialect, column, values[start : start + LOOKED_UP])
-            async for page in self._walk(depth, FIRST_PAGE, [is_one, *conditions]):
+            async for page in self._walk(depth, PAGE, [is_one, *conditions]):
                 yield page
 
     async def _walk(
