@@ -1,7 +1,7 @@
-"""What it takes to find studies in a full index: `python -m benchmarks.finding`, in the root of the source tree.
+"""What it takes to find studies in a full index: `python -m benchmarks.finding`, in the root of the source.
 
-For each database an index is filled with studies, and asked as the services ask it, with the reactor and a thread
-for reading, but over no network.
+For each database an index is filled with studies, and asked as the services ask it, with the reactor and a
+thread for reading, but over no network.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import psycopg2
+from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.internet.threads import deferToThread
 
@@ -103,7 +104,8 @@ async def measure(index):
             lasts.append(time.perf_counter() - begun)
         first, last = statistics.median(firsts), statistics.median(lasts)
         print(
-            f"    {name:24} {first * 1e3:8.2f} ms {count:8} in {last * 1e3:9.1f} ms {count / last:9.0f} a second"
+            f"    {name:24} {first * 1e3:8.2f} ms"
+            f" {count:8} in {last * 1e3:9.1f} ms {count / last:9.0f} a second"
         )
 
 
@@ -184,8 +186,6 @@ def main(reactor, *words):
         for name in chosen:
             with tempfile.TemporaryDirectory(prefix="sdcc-finding-") as directory:
                 await databases[name](reactor, Path(directory))
-
-    from twisted.internet.defer import Deferred
 
     return Deferred.fromCoroutine(each())
 

@@ -37,8 +37,7 @@ _SAME_PATIENT = """
 _IS_LAST = f"""
     study.patient_id IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM study AS later WHERE later.study_key > study.study_key
-        AND {_SAME_PATIENT.format(other="later", binary="{binary}")})
-"""
+        AND {_SAME_PATIENT.format(other="later", binary="{binary}")})"""
 
 _BELOW_PATIENT = (
     f"FROM study AS other {{joins}} WHERE {_SAME_PATIENT.format(other='other', binary='{binary}')}"
@@ -104,7 +103,7 @@ def attribute(dialect: Dialect, name: str, level: queries.Level) -> Attribute:
 
 def is_last(dialect: Dialect) -> Term:
     """Whether a study is the one that stands for its patient."""
-    return Term(_IS_LAST.format(binary=dialect.binary))
+    return Term(matching.judged(_IS_LAST.format(binary=dialect.binary)))
 
 
 def condition(
@@ -129,7 +128,7 @@ def _term(dialect: Dialect, found: Attribute, asked: Condition) -> Term:
     if name in _LISTS:
         value, rows = _LISTS[name]
         one = matching.matches_text(dialect, value, how)
-        return Term(f"EXISTS (SELECT 1 {rows} AND {one.sql})", one.parameters)
+        return Term(matching.judged(f"EXISTS (SELECT 1 {rows} AND {one.sql})"), one.parameters)
     if isinstance(how, PersonName) and name == "patient_name":
         return matching.matches_groups(dialect, PATIENT_NAME_COLUMNS, matching.name_groups(how))
     if isinstance(how, PersonName) and name in FOLDED_NAMES:

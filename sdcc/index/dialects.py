@@ -17,8 +17,7 @@ class Dialect:
     mark: str
     #: The collation that compares code points.
     binary: str
-    #: Whether a text matches a pattern, which is a parameter. No index serves it: which range of one does is
-    #: said beside it, and another bound of the same column could be mistaken for where a page begins.
+    #: Whether a text matches a pattern, which is a parameter.
     like: str
     #: The pattern of one in which `*` is any sequence of characters and `?` any one.
     pattern: Callable[[str], str]
@@ -63,7 +62,7 @@ def _sqlite_group(text: str, place: int) -> str:
 SQLITE = Dialect(
     mark="?",
     binary="BINARY",
-    like="+{text} GLOB ?",
+    like="{text} GLOB ?",
     pattern=_glob,
     one_of="{text} IN (SELECT value FROM json_each(?))",
     listed=_json,
@@ -86,7 +85,7 @@ _LIKE = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_", "*": "%", "?": "_"})
 POSTGRESQL = Dialect(
     mark="%s",
     binary='"C"',
-    like="({text} || '') LIKE %s",
+    like="{text} LIKE %s",
     pattern=lambda pattern: pattern.translate(_LIKE),
     one_of="{text} = ANY (%s)",
     listed=list,

@@ -15,6 +15,7 @@ from typing import Any
 
 from sdcc.index import approaches, attributes, matching
 from sdcc.index.approaches import Stream
+from sdcc.index.attributes import Attribute
 from sdcc.index.dialects import Dialect
 from sdcc.index.matching import Term
 from sdcc.index.rows import LEVELS
@@ -43,7 +44,7 @@ async def find(dialect: Dialect, query: Query, select: Select) -> AsyncIterator[
         for name, found in wanted.items()
         if found.type in dialect.decoders
     ]
-    async for page in _Search(dialect, query, [found.sql for found in wanted.values()], select).pages():
+    async for page in _Search(dialect, query, [*wanted.values()], select).pages():
         for _, _, *values in page:
             match = dict(zip(wanted, values, strict=True))
             for name, decode in decoders:
@@ -67,11 +68,13 @@ async def holdings(dialect: Dialect, query: Query, select: Select) -> Sequence[H
 class _Search:
     """One query's way through the tables, which it knows by their places in LEVELS."""
 
-    def __init__(self, dialect: Dialect, query: Query, wanted: Sequence[str], select: Select) -> None:
+    def __init__(self, dialect: Dialect, query: Query, wanted: Sequence[Attribute], select: Select) -> None:
         self._dialect = dialect
         self._select = select
-        self._wanted = wanted
+        self._wanted = [each.sql for each in wanted]
         self._last = LEVELS.index(attributes.TABLES[query.level])
+        #: The highest that something is wanted of.
+        self._highest = min((LEVELS.index(each.table) for each in wanted), default=self._last)
         approach = approaches.best(dialect, query)
         self._streams = approach.streams
         #: Of each table.
@@ -95,35 +98,43 @@ class _Search:
                 yield page
             return
         above = f"{LEVELS[depth].table}.{LEVELS[depth - 1].table}_key"
+        joined = _joined(depth, self._highest if depth == self._last else depth)
         async for rows in self._below(stream, depth - 1):
             for keys in _portions(rows):
                 of_these = Term(self._dialect.one_of.format(text=above), (self._dialect.listed(keys),))
-                async for page in self._walk(depth, PAGE, [of_these, *self._conditions[depth]]):
+                limits = [of_these, *self._conditions[depth]]
+                async for page in self._walk(depth, joined, PAGE, limits, order=above):
                     yield page
 
     async def _along(self, stream: Stream, depth: int) -> AsyncIterator[Sequence[Row]]:
         conditions = [term for terms in self._conditions[: depth + 1] for term in terms]
+        joined = _joined(depth, 0)
         if stream.looked_up is None:
             limits = [*stream.limits, *conditions]
-            async for page in self._walk(depth, FIRST_PAGE, limits, stream.order, stream.begin):
+            async for page in self._walk(
+                depth, joined, FIRST_PAGE, limits, order=stream.order, begin=stream.begin
+            ):
                 yield page
             return
         column, values = stream.looked_up
         for start in range(0, len(values), LOOKED_UP):
             is_one = matching.one_of(self._dialect, column, values[start : start + LOOKED_UP])
-            async for page in self._walk(depth, PAGE, [is_one, *conditions]):
+            async for page in self._walk(depth, joined, PAGE, [is_one, *conditions]):
                 yield page
 
     async def _walk(
         self,
         depth: int,
+        joined: str,
         size: int,
         limits: Sequence[Term],
+        *,
         order: str | None = None,
         begin: Term | None = None,
     ) -> AsyncIterator[Sequence[Row]]:
         """The rows of a table within limits, in their order.
 
+        :param joined: it, and what of those above it is needed.
         :param size: of the first page.
         :param begin: where the order begins; None: at the first row.
         """
@@ -132,7 +143,7 @@ class _Search:
         while True:
             where = matching.all_of([begin, *limits] if begin else limits)
             page = await self._select(
-                f"SELECT {key}, {order or 'NULL'}{self._selected(depth)} FROM {_joined(depth)}"
+                f"SELECT {key}, {order or 'NULL'}{self._selected(depth)} FROM {joined}"
                 f" WHERE {where.sql} ORDER BY {f'{order}, ' if order else ''}{key} LIMIT {size}",
                 where.parameters,
             )
@@ -154,11 +165,11 @@ class _Search:
         return f", (SELECT count(*) FROM {below} WHERE {below}.{table}_key = {table}.{table}_key)"
 
 
-def _joined(depth: int) -> str:
-    """A table and those above it."""
-    table, *above = [level.table for level in LEVELS[depth::-1]]
-    for each in above:
-        table += f" JOIN {each} USING ({each}_key)"
+def _joined(depth: int, highest: int) -> str:
+    """A table and those above it, up to the highest."""
+    table = LEVELS[depth].table
+    for above in range(depth - 1, highest - 1, -1):
+        table += f" JOIN {LEVELS[above].table} USING ({LEVELS[above].table}_key)"
     return table
 
 

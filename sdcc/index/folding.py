@@ -49,16 +49,22 @@ def folded_group(text: str) -> str:
 @lru_cache(maxsize=1024)
 def folded_patient_name(name: str | None) -> tuple[str, str, str] | tuple[None, None, None]:
     """The groups, in the order of :data:`GROUPS`; empty where the name has no such group, so that it
-    takes the place of an earlier name's."""
+    takes the place of an earlier name's.
+
+    :raises TypeError: it is no text.
+    """
     if name is None:
         return None, None, None
-    alphabetic, ideographic, phonetic = (*map(folded_group, name.split("=", 2)), "", "")[:3]
+    alphabetic, ideographic, phonetic = (*map(folded_group, str.split(name, "=", 2)), "", "")[:3]
     return alphabetic, ideographic, phonetic
 
 
 @lru_cache(maxsize=1024)
 def folded_names(names: str | None) -> str | None:
-    """All groups of all values, with the delimiters between them."""
+    """All groups of all values, with the delimiters between them.
+
+    :raises TypeError: it is no text.
+    """
     if names is None:
         return None
-    return "\\".join(["=".join(map(folded_group, name.split("="))) for name in names.split("\\")])
+    return "\\".join(["=".join(map(folded_group, name.split("="))) for name in str.split(names, "\\")])

@@ -56,6 +56,15 @@ def _joined(word: str, terms: tuple[Term, ...]) -> Term | None:
     return Term(f"({sql})", tuple(value for term in terms for value in term.parameters))
 
 
+def judged(condition: str) -> str:
+    """A condition that each row is looked at for.
+
+    A planner may know nothing of it: neither that an index or a join could serve it, for which it would read
+    far more than the next page, nor that few rows pass, for which it would look for all of them first.
+    """
+    return f"CASE WHEN {condition} THEN TRUE ELSE FALSE END"
+
+
 # --- text ----------------------------------------------------------------------------------
 
 
@@ -106,7 +115,7 @@ def like(dialect: Dialect, text: str, pattern: str) -> Term:
         return Term(f"{text} IS NOT NULL")
     if len(pattern) > LONGEST_PATTERN or _NOWHERE.search(pattern):
         return NOTHING
-    return Term(dialect.like.format(text=text), (dialect.pattern(pattern),))
+    return Term(judged(dialect.like.format(text=text)), (dialect.pattern(pattern),))
 
 
 def matches_text(dialect: Dialect, text: str, matching: Matching) -> Term:
@@ -123,8 +132,12 @@ def matches_text(dialect: Dialect, text: str, matching: Matching) -> Term:
 
 def matches_texts(dialect: Dialect, text: str, matching: Matching) -> Term:
     """A text of several values, joined by a backslash: one that matches is enough."""
-    one = matches_text(dialect, "value", matching)
-    return Term(f"EXISTS (SELECT 1 FROM {dialect.parts.format(text=text)} WHERE {one.sql})", one.parameters)
+    return _any_part(dialect, text, matches_text(dialect, "value", matching))
+
+
+def _any_part(dialect: Dialect, text: str, one: Term) -> Term:
+    parts = dialect.parts.format(text=text)
+    return Term(judged(f"EXISTS (SELECT 1 FROM {parts} WHERE {one.sql})"), one.parameters)
 
 
 # --- names ---------------------------------------------------------------------------------
@@ -172,7 +185,7 @@ def matches_names(dialect: Dialect, names: str, patterns: list[tuple[str, ...]])
         one = matches_groups(dialect, ["value"], patterns)
     else:
         one = matches_groups(dialect, [dialect.group("value", place) for place in range(3)], patterns)
-    return Term(f"EXISTS (SELECT 1 FROM {dialect.parts.format(text=names)} WHERE {one.sql})", one.parameters)
+    return _any_part(dialect, names, one)
 
 
 # --- numbers, dates and times --------------------------------------------------------------

@@ -104,8 +104,8 @@ async def _begin(session: Session, group: Sequence[StoredObject]) -> list[bool]:
 
 
 async def _register(session: Session, group: Sequence[StoredObject]) -> list[Registered]:
-    gathered = gather(group)
     with _refusing():
+        gathered = gather(group)
         given = {
             STUDY.table: _study_records(gathered.studies),
             SERIES.table: _series_records(gathered.series),

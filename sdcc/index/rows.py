@@ -210,7 +210,7 @@ def gather(group: Sequence[StoredObject]) -> Gathered:
 
 def _merged(earlier: Row | None, newest: Row) -> Row:
     """The newest object's values, and the earlier ones where it holds none."""
-    if earlier is None:
+    if earlier is None or earlier == newest:  # as most of a series are
         return newest
     return tuple(old if new is None else new for old, new in zip(earlier, newest, strict=True))
 

@@ -65,13 +65,14 @@ _SERIES_KEY = f"(SELECT series_key FROM series WHERE study_key = {_STUDY_KEY} AN
 def _merge(level: Level) -> str:
     """The newest object's values, the earlier ones where it holds none; no row is rewritten as it was.
 
-    COLLATE BINARY, because a column's own collation may take different texts for the same.
+    What is reckoned from others is as it was where they are. COLLATE BINARY, because a column's own collation
+    may take different texts for the same.
     """
-    names = level.names[1:]
-    merged = [f"coalesce(excluded.{name}, {name})" for name in names]
+    merged = {name: f"coalesce(excluded.{name}, {name})" for name in level.names[1:]}
+    fields = level.names[1 : level.fields]
     return f"""
-        UPDATE SET {", ".join(f"{name} = {value}" for name, value in zip(names, merged, strict=True))}
-        WHERE ({", ".join(f"{value} COLLATE BINARY" for value in merged)}) IS NOT ({", ".join(names)})
+        UPDATE SET {", ".join(f"{name} = {value}" for name, value in merged.items())}
+        WHERE ({", ".join(f"{merged[name]} COLLATE BINARY" for name in fields)}) IS NOT ({", ".join(fields)})
     """
 
 
