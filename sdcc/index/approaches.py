@@ -124,7 +124,7 @@ def _dates(
 
 
 def _identifier(dialect: Dialect, asked: Condition, text: str) -> Iterator[Approach]:
-    column = f"study.{asked.field} COLLATE {dialect.binary}"
+    column = dialect.in_order.format(text=f"study.{asked.field}")
     if isinstance(asked.matching, SingleValue) or matching.is_literal(text):
         stream = Stream(table=STUDY, limits=(matching.equals(dialect, column, text),))
         yield Approach(rank=Rank.IDENTIFIER, streams=[stream], sees_to=asked)

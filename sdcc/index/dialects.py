@@ -17,6 +17,8 @@ class Dialect:
     mark: str
     #: The collation that compares code points.
     binary: str
+    #: A column of text as an index has it that is in the order of code points.
+    in_order: str
     #: Whether a text matches a pattern, which is a parameter.
     like: str
     #: The pattern of one in which `*` is any sequence of characters and `?` any one.
@@ -62,6 +64,8 @@ def _sqlite_group(text: str, place: int) -> str:
 SQLITE = Dialect(
     mark="?",
     binary="BINARY",
+    # which is every column's; said of a part of a row, it would keep SQLite from seeing where a page begins
+    in_order="{text}",
     like="{text} GLOB ?",
     pattern=_glob,
     one_of="{text} IN (SELECT value FROM json_each(?))",
@@ -85,6 +89,7 @@ _LIKE = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_", "*": "%", "?": "_"})
 POSTGRESQL = Dialect(
     mark="%s",
     binary='"C"',
+    in_order='{text} COLLATE "C"',
     like="{text} LIKE %s",
     pattern=lambda pattern: pattern.translate(_LIKE),
     one_of="{text} = ANY (%s)",
