@@ -40,16 +40,18 @@ _SCATTER = "1000000000000000000 + CAST({number} AS bigint) * 618033989 {modulo} 
 _DIGITS = 19
 
 
-def fill(database, mark, instances):
+def fill(database, mark, instances, *, of_study=SERIES, of_series=INSTANCES):
     """Add so many rows, at least, to an index of one object; gives how many objects it then has.
 
     :param database: a connection.
     :param mark: what a parameter looks like to it.
+    :param of_study: series of each study.
+    :param of_series: instances of each series.
     """
     with contextlib.closing(database.cursor()) as cursor:
-        _multiply(cursor, mark, _STUDY, -(-instances // (SERIES * INSTANCES)))
-        _multiply(cursor, mark, _SERIES, SERIES)
-        _multiply(cursor, mark, _INSTANCE, INSTANCES)
+        _multiply(cursor, mark, _STUDY, -(-instances // (of_study * of_series)))
+        _multiply(cursor, mark, _SERIES, of_study)
+        _multiply(cursor, mark, _INSTANCE, of_series)
         cursor.execute("SELECT count(*) FROM instance")
         ((found,),) = cursor.fetchall()
     database.commit()

@@ -70,6 +70,17 @@ class Study:
     accession_number: str | None = None
     referring_physician_name: str | None = None
     study_description: str | None = None
+    patient_birth_time: datetime.time | None = None
+    other_patient_ids: str | None = None
+    ethnic_group: str | None = None
+    patient_age: str | None = None
+    patient_size: str | None = None
+    patient_weight: str | None = None
+    occupation: str | None = None
+    patient_comments: str | None = None
+    additional_patient_history: str | None = None
+    admitting_diagnoses_description: str | None = None
+    name_of_physicians_reading_study: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +104,9 @@ class Series:
     performing_physician_name: str | None = None
     operators_name: str | None = None
     frame_of_reference_uid: str | None = None
+    performed_procedure_step_start_date: datetime.date | None = None
+    performed_procedure_step_start_time: datetime.time | None = None
+    performed_procedure_step_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,8 +37,7 @@ class SingleValue:
 
 @dataclass(frozen=True, slots=True)
 class UIDList:
-    """List of UID Matching (C.2.2.2.2); also of what is no UID but is listed likewise, as Modalities
-    in Study: one of them is enough."""
+    """List of UID Matching (C.2.2.2.2); also of what is listed likewise, as Modalities in Study."""
 
     uids: tuple[str, ...]
 
@@ -128,8 +127,11 @@ class Query:
     wanted: frozenset[str] = frozenset()
 
 
-#: One match: a value for each field that was wanted. At PATIENT level one a Patient ID and its issuer, with
-#: the attributes that the patient's study received last gave.
+#: One match: a value for each field that was wanted.
+#:
+#: At PATIENT level one a Patient ID and its issuer: the study of theirs that came last stands for the
+#: patient, whose attributes are matched and given. A study without a Patient ID, the level's unique key
+#: (C.6.1.1.2), is no patient's, and found at the other levels.
 Match: TypeAlias = Mapping[str, str | int | datetime.date | datetime.time | datetime.datetime | None]
 
 

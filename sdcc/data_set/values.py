@@ -106,10 +106,13 @@ def integer(text: str) -> int:
 
 
 READERS: Mapping[str, Reader] = {
+    "AS": _code_string,
     "CS": _code_string,
     "DA": _single(date, "not a date"),
+    "DS": _code_string,
     "IS": _single(integer, "not an integer"),
     "LO": _text,
+    "LT": _text,
     "PN": _person_name,
     "SH": _text,
     "TM": _single(time, "not a time"),

@@ -22,7 +22,8 @@ from twisted.logger import Logger
 from txpostgres import txpostgres
 from zope.interface import implementer
 
-from sdcc.index import loose, postgres_mending, postgres_schema
+from sdcc.index import finding, loose, postgres_mending, postgres_schema
+from sdcc.index.dialects import POSTGRESQL
 from sdcc.index.doubts import Journal
 from sdcc.index.postgres_address import hosts, resolve, without_quotations, without_secrets
 from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, closing_on_error
@@ -30,6 +31,7 @@ from sdcc.index.postgres_statements import START, at, paths, read
 from sdcc.index.postgres_writer import Remove, Writer
 from sdcc.index.restoring import Superseded, found
 from sdcc.interfaces import IIndex, LooseRow, OutOfResources, Registered, RunInThread, StoredObject
+from sdcc.queries import Holding, Match, Query
 
 T = TypeVar("T")
 
@@ -372,6 +374,12 @@ class PostgreSQLIndex:
             if len(page) < PAGE:
                 return
 
+    def find(self, query: Query) -> AsyncIterator[Match]:
+        return finding.find(POSTGRESQL, query, self._page)
+
+    async def holdings(self, query: Query) -> Sequence[Holding]:
+        return await finding.holdings(POSTGRESQL, query, self._page)
+
     async def disown(self, sop_instance_uid: str, path: str) -> bool:
         return await self._change(lambda session: postgres_mending.disown(session, sop_instance_uid, path))
 
@@ -392,7 +400,10 @@ class PostgreSQLIndex:
         return await self._writer.change(change)
 
     async def _select(self, statement: str, *parameters: int) -> list[tuple[Any, ...]]:
-        return await self._read(lambda session: session.run(statement.format(p="%s"), *parameters))
+        return await self._page(statement.format(p="%s"), parameters)
+
+    async def _page(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        return await self._read(lambda session: session.run(statement, *parameters))
 
     async def _read(self, query: Callable[[Session], Awaitable[T]]) -> T:
         await self._readers.acquire()

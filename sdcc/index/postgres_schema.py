@@ -5,9 +5,10 @@ Several processes may do so at once. Knows the schema's versions, and nothing of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import resources
 
+from sdcc.index.postgres_folding import fold_names
 from sdcc.index.postgres_session import Session
 
 
@@ -19,6 +20,8 @@ def _scripts() -> tuple[str, ...]:
 
 #: What makes each version of the schema from the one before, from version 1 on.
 SCRIPTS = _scripts()
+#: What is to be done behind the script of a version, in its transaction, that SQL cannot say.
+_BEHIND: Mapping[int, Callable[[Session], Awaitable[None]]] = {2: fold_names}
 
 #: Asked of the catalogue itself: what functions such as to_regclass say may be as old as the transaction.
 _TABLES = """
@@ -51,8 +54,10 @@ async def prepare(session: Session, scripts: Sequence[str] = SCRIPTS) -> None:
         version = await _version(session, len(scripts))
         if version == 0:
             await session.run(_CREATE)
-        for script in scripts[version:]:
-            await session.run(script)
+        for number in range(version, len(scripts)):
+            await session.run(scripts[number])
+            if (behind := _BEHIND.get(number + 1)) is not None:
+                await behind(session)
         await session.run(_SET_VERSION, len(scripts))
         await session.run("COMMIT")
     else:

@@ -104,8 +104,8 @@ async def _begin(session: Session, group: Sequence[StoredObject]) -> list[bool]:
 
 
 async def _register(session: Session, group: Sequence[StoredObject]) -> list[Registered]:
-    gathered = gather(group)
     with _refusing():
+        gathered = gather(group)
         given = {
             STUDY.table: _study_records(gathered.studies),
             SERIES.table: _series_records(gathered.series),
@@ -135,7 +135,7 @@ async def settle(session: Session, doubts: Sequence[Doubt]) -> list[Registered |
 
 # --- reading -------------------------------------------------------------------------------
 
-_NAMES = tuple(name for level in LEVELS for name in level.names)
+_NAMES = tuple(name for level in LEVELS for name in level.names[: level.fields])
 _PATHS = "SELECT sop_instance_uid, path FROM instance WHERE sop_instance_uid = ANY (%s)"
 _ROWS = f"""
     SELECT {", ".join(_NAMES)}, instance_key

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from sdcc.index.folding import FOLDED_NAMES, PATIENT_NAME_GROUPS, folded_names, folded_patient_name
 from sdcc.interfaces import Instance, Provenance, Registered, Series, StoredFile, StoredObject, Study
 
 Value = str | int | datetime.date | datetime.time | datetime.datetime | None
@@ -25,7 +26,7 @@ Row = tuple[Value, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column, named as the field that it holds."""
+    """A column, named as the field that it holds, or as what it is reckoned from."""
 
     name: str
     #: str, int, datetime.date, datetime.time or datetime.datetime (aware, UTC).
@@ -43,6 +44,8 @@ class Level:
     names: tuple[str, ...]
     #: An object's values in the columns' order.
     row: Callable[[StoredObject], Row]
+    #: How many of the columns hold fields; behind them is what is reckoned from these.
+    fields: int
 
 
 def _columns(record: type) -> Iterator[Column]:
@@ -54,22 +57,52 @@ def _columns(record: type) -> Iterator[Column]:
             yield Column(name=field.name, type=alternatives[0], required=types.NoneType not in alternatives)
 
 
-def _level(table: str, parts: Mapping[str, type], *others: Column) -> Level:
-    """:param parts: the parts of a :class:`StoredObject` that the level holds, by where they are in it."""
+def _level(
+    table: str,
+    parts: Mapping[str, type],
+    *others: Column,
+    reckoned: Sequence[str] = (),
+    reckon: Callable[[StoredObject], Row] | None = None,
+) -> Level:
+    """
+    :param parts: the parts of a :class:`StoredObject` that the level holds, by where they are in it.
+    :param reckoned: the columns, of text, that `reckon` gives the values for.
+    """
     columns = {
         f"{part}.{column.name}": column for part, record in parts.items() for column in _columns(record)
     }
     columns |= {column.name: column for column in others}
+    every = *columns.values(), *(Column(name=name, type=str, required=False) for name in reckoned)
+    fields: Callable[[StoredObject], Row] = attrgetter(*columns)
     return Level(
         table=table,
-        columns=tuple(columns.values()),
-        names=tuple(column.name for column in columns.values()),
-        row=attrgetter(*columns),
+        columns=every,
+        names=tuple(column.name for column in every),
+        row=fields if reckon is None else lambda stored: (*fields(stored), *reckon(stored)),
+        fields=len(columns),
     )
 
 
-STUDY = _level("study", {"study": Study})
-SERIES = _level("series", {"series": Series})
+def _folded_of_study(stored: StoredObject) -> Row:
+    study = stored.study
+    return (
+        *folded_patient_name(study.patient_name),
+        folded_names(study.referring_physician_name),
+        folded_names(study.name_of_physicians_reading_study),
+    )
+
+
+def _folded_of_series(stored: StoredObject) -> Row:
+    series = stored.series
+    return folded_names(series.performing_physician_name), folded_names(series.operators_name)
+
+
+_OF_STUDY, _OF_SERIES = tuple(FOLDED_NAMES.values())[:2], tuple(FOLDED_NAMES.values())[2:]
+
+STUDY = _level(
+    "study", {"study": Study}, reckoned=(*PATIENT_NAME_GROUPS, *_OF_STUDY), reckon=_folded_of_study
+)
+SERIES = _level("series", {"series": Series}, reckoned=_OF_SERIES, reckon=_folded_of_series)
 INSTANCE = _level(
     "instance",
     {"instance": Instance, "file": StoredFile, "file.provenance": Provenance},
@@ -91,7 +124,7 @@ _study, _series, _instance, _file, _provenance = map(
 
 
 def stored_object(values: Mapping[str, Any]) -> StoredObject:
-    """The object that the columns of all three levels, by name, describe."""
+    """The object that the columns of all three levels that hold fields, by name, describe."""
     return StoredObject(
         study=Study(**_study(values)),
         series=Series(**_series(values)),
@@ -177,7 +210,7 @@ def gather(group: Sequence[StoredObject]) -> Gathered:
 
 def _merged(earlier: Row | None, newest: Row) -> Row:
     """The newest object's values, and the earlier ones where it holds none."""
-    if earlier is None:
+    if earlier is None or earlier == newest:  # as most of a series are
         return newest
     return tuple(old if new is None else new for old, new in zip(earlier, newest, strict=True))
 

@@ -18,7 +18,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from sdcc.index import loose, sqlite_mending
+from sdcc.index import finding, loose, sqlite_mending
+from sdcc.index.dialects import SQLITE
 from sdcc.index.grouping import GroupCommit, Result, Settled
 from sdcc.index.restoring import Found, Superseded, found
 from sdcc.index.sqlite_file import prepare, reader
@@ -33,6 +34,7 @@ from sdcc.interfaces import (
     RunInThread,
     StoredObject,
 )
+from sdcc.queries import Holding, Match, Query
 
 T = TypeVar("T")
 
@@ -152,6 +154,12 @@ class SQLiteIndex:
             if len(page) < PAGE:
                 return
 
+    def find(self, query: Query) -> AsyncIterator[Match]:
+        return finding.find(SQLITE, query, self._page)
+
+    async def holdings(self, query: Query) -> Sequence[Holding]:
+        return await finding.holdings(SQLITE, query, self._page)
+
     async def disown(self, sop_instance_uid: str, path: str) -> bool:
         return await self._change(sqlite_mending.disown, sop_instance_uid, path)
 
@@ -177,9 +185,12 @@ class SQLiteIndex:
             raise OutOfResources(reason(error)) from None
 
     async def _select(self, statement: str, *parameters: int) -> list[tuple[Any, ...]]:
-        return await self._read_in_thread(self._selected, statement.format(p="?"), parameters)
+        return await self._page(statement.format(p="?"), parameters)
 
-    def _selected(self, statement: str, parameters: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    async def _page(self, statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        return await self._read_in_thread(self._selected, statement, parameters)
+
+    def _selected(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with reader(self._path, self._lock_timeout) as connection:
             return connection.execute(statement, parameters).fetchall()
 

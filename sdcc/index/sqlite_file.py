@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from sdcc.index.disk import sync_directory
+from sdcc.index.folding import folded_names, folded_patient_name
 
 #: In the file's header, where `file` and our own checks find it: "SDCC".
 APPLICATION_ID = 0x53444343
@@ -56,6 +57,7 @@ def prepare(path: Path, lock_timeout: float, scripts: Sequence[str] = SCRIPTS) -
         connection.execute("PRAGMA synchronous = FULL")
         # Before SQLite 3.38 this was an option, and registration needs it.
         connection.execute("SELECT value FROM json_each('[]')")
+        _make_functions(connection)
         with transaction(connection, "EXCLUSIVE"):
             for script in scripts[_version(path, connection, len(scripts)) :]:
                 for statement in _statements(script):
@@ -142,6 +144,12 @@ def _connect(path: Path, mode: str, lock_timeout: float) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _make_functions(connection: sqlite3.Connection) -> None:
+    """What scripts use beyond SQLite's own: names as they are compared, for the rows that are there."""
+    connection.create_function("sdcc_patient_name", 2, lambda name, group: folded_patient_name(name)[group])
+    connection.create_function("sdcc_names", 1, folded_names)
 
 
 def _keep_log(connection: sqlite3.Connection, lock_timeout: float) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from sdcc.index.dialects import SQLITE
 from sdcc.index.restoring import Held, Superseded, answers, standing, superseded
 from sdcc.index.rows import (
     INSTANCE,
@@ -55,16 +56,6 @@ ROW_FAULTS = (ValueError, TypeError, OverflowError, sqlite3.IntegrityError, sqli
 MAXIMUM_ROWS = 16
 
 
-# --- values --------------------------------------------------------------------------------
-
-
-_DECODERS: dict[type, Callable[[str], object]] = {
-    datetime.date: datetime.date.fromisoformat,
-    datetime.time: datetime.time.fromisoformat,
-    datetime.datetime: datetime.datetime.fromisoformat,
-}
-
-
 # --- registration --------------------------------------------------------------------------
 
 _STUDY_KEY = "(SELECT study_key FROM study WHERE study_instance_uid = ?)"
@@ -74,13 +65,14 @@ _SERIES_KEY = f"(SELECT series_key FROM series WHERE study_key = {_STUDY_KEY} AN
 def _merge(level: Level) -> str:
     """The newest object's values, the earlier ones where it holds none; no row is rewritten as it was.
 
-    COLLATE BINARY, because a column's own collation may take different texts for the same.
+    What is reckoned from others is as it was where they are. COLLATE BINARY, because a column's own collation
+    may take different texts for the same.
     """
-    names = level.names[1:]
-    merged = [f"coalesce(excluded.{name}, {name})" for name in names]
+    merged = {name: f"coalesce(excluded.{name}, {name})" for name in level.names[1:]}
+    fields = level.names[1 : level.fields]
     return f"""
-        UPDATE SET {", ".join(f"{name} = {value}" for name, value in zip(names, merged, strict=True))}
-        WHERE ({", ".join(f"{value} COLLATE BINARY" for value in merged)}) IS NOT ({", ".join(names)})
+        UPDATE SET {", ".join(f"{name} = {value}" for name, value in merged.items())}
+        WHERE ({", ".join(f"{merged[name]} COLLATE BINARY" for name in fields)}) IS NOT ({", ".join(fields)})
     """
 
 
@@ -253,12 +245,12 @@ def settle(connection: sqlite3.Connection, sop_instance_uid: str, path: str) -> 
 
 # --- reading -------------------------------------------------------------------------------
 
-_NAMES = tuple(name for level in LEVELS for name in level.names)
+_NAMES = tuple(name for level in LEVELS for name in level.names[: level.fields])
 _DECODED = [
-    (column.name, _DECODERS[column.type])
+    (column.name, SQLITE.decoders[column.type])
     for level in LEVELS
     for column in level.columns
-    if column.type in _DECODERS
+    if column.type in SQLITE.decoders
 ]
 _PATHS = (
     "SELECT sop_instance_uid, path FROM instance WHERE sop_instance_uid IN (SELECT value FROM json_each(?))"

@@ -24,6 +24,10 @@ TABLES = (*LEVELS, "gone")
 LINE = re.compile(
     r"^(CREATE TABLE (?P<table>\w+)|    (?P<column>\w+) .*-- (?P<tag>\([0-9A-F]{4},[0-9A-F]{4}\)))"
 )
+ADDED = re.compile(
+    r"^ALTER TABLE (?P<table>\w+) ADD COLUMN (?P<column>\w+)[^;]*; +-- (?P<tag>\([0-9A-F]{4},[0-9A-F]{4}\))",
+    re.MULTILINE,
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,8 @@ def test_tags_are_those_of_the_schemas_comments(document: docutils.nodes.documen
             current = found["table"] or current
             if found["column"] and current == table:
                 tags[found["column"]] = found["tag"]
+    for script in SCRIPTS[1:]:
+        tags |= {found["column"]: found["tag"] for found in ADDED.finditer(script) if found["table"] == table}
     words = {name.rstrip(" *"): holds[:11] for name, _, holds in documented(document, table)}
     assert {name: holds for name, holds in words.items() if holds.startswith("(")} == tags
     assert len(tags) > 10

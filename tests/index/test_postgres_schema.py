@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
+from sdcc.index import postgres_folding
 from sdcc.index.postgres_schema import SCRIPTS, check, prepare
 from sdcc.index.postgres_session import Refused
 from sdcc.index.rows import INSTANCE, SERIES, STUDY, Level
@@ -114,6 +115,35 @@ def test_an_upgrade_by_a_newer_program_is_not_taken_back(bench: Bench) -> None:
     assert bench.select("SELECT version FROM sdcc_schema") == [(len(NEWER),)]
 
 
+def test_a_database_of_version_1_learns_to_compare_the_names_that_it_has(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows there are."""
+    monkeypatch.setattr(postgres_folding, "PAGE", 2)
+    bench.prepare(*SCRIPTS[:1])
+    bench.select(
+        "INSERT INTO study (study_instance_uid, patient_name, referring_physician_name) VALUES"
+        " ('1', 'MÜLLER^Jörg^^=山田', NULL), ('2', NULL, 'É^A\\B=C'), ('3', NULL, NULL), ('4', 'X', 'Y'),"
+        " ('5', E'O''Br%s', NULL)"
+    )
+    bench.select(
+        "INSERT INTO series (study_key, series_instance_uid, operators_name)"
+        " SELECT study_key, '1', 'ÄB' FROM study"
+    )
+    bench.prepare()
+    assert bench.select(
+        "SELECT patient_name_alphabetic, patient_name_ideographic, patient_name_phonetic,"
+        " referring_physician_name_folded FROM study ORDER BY study_instance_uid"
+    ) == [
+        ("müller^jörg", "山田", "", None),
+        (None, None, None, "é^a\\b=c"),
+        (None, None, None, None),
+        ("x", "", "", "y"),
+        ("o'br%s", "", "", None),
+    ]
+    assert bench.select("SELECT DISTINCT operators_name_folded FROM series") == [("äb",)]
+
+
 def test_an_upgrade_that_fails_changes_nothing(bench: Bench) -> None:
     bench.prepare()
     with pytest.raises(Refused, match='relation "nowhere" does not exist'):
@@ -127,9 +157,9 @@ def test_a_newer_schema_is_refused_for_as_long_as_it_is_there(bench: Bench, make
     index.prepare()
     index.start()
     bench.run(bench.until(lambda: "newer" in index.refusal))
-    assert index.refusal == "index: schema version 2 is newer than this program's, 1"
+    assert index.refusal == "index: schema version 3 is newer than this program's, 2"
     with pytest.raises(
-        ValueError, match="schema version 2 is newer than this program's, 1; use the SDCC that"
+        ValueError, match="schema version 3 is newer than this program's, 2; use the SDCC that"
     ):
         bench.run(index.instances().__anext__())
     bench.run(index.stop())
@@ -155,6 +185,6 @@ def test_a_reader_asks_for_an_upgrade_and_makes_none(bench: Bench) -> None:
     bench.select("UPDATE sdcc_schema SET version = 0")
     bench.select("UPDATE sdcc_schema SET version = -1")
     with pytest.raises(
-        ValueError, match="schema version -1 is older than this program's, 1; start SDCC once"
+        ValueError, match="schema version -1 is older than this program's, 2; start SDCC once"
     ):
         bench.run(check(bench.session()))

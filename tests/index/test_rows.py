@@ -19,8 +19,8 @@ def names(record: type) -> list[str]:
 
 
 def test_columns_are_the_fields_of_the_dataclasses() -> None:
-    assert [*STUDY.names] == names(Study)
-    assert [*SERIES.names] == names(Series)
+    assert [*STUDY.names[: STUDY.fields]] == names(Study)
+    assert [*SERIES.names[: SERIES.fields]] == names(Series)
     assert [*INSTANCE.names] == [
         *names(Instance),
         *(name for name in names(StoredFile) if name != "provenance"),

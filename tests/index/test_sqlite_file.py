@@ -134,16 +134,34 @@ def test_a_database_of_version_1_keeps_its_rows_and_learns_what_is_gone(path: Pa
     alter(path, "INSERT INTO study (study_instance_uid, patient_name) VALUES ('1.2', 'Yamada^T')")
     assert value(path, "SELECT count(*) FROM sqlite_master WHERE name = 'gone'") == 0
     prepare(path, WAIT)
-    assert value(path, "PRAGMA user_version") == 2
+    assert value(path, "PRAGMA user_version") == len(SCRIPTS)
     assert value(path, "SELECT study_instance_uid || patient_name FROM study") == "1.2Yamada^T"
     alter(path, "INSERT INTO gone (path) VALUES ('given up')")
     assert value(path, "SELECT length(since) FROM gone") == len("2024-05-01T09:30:00.000Z")
 
 
-def test_a_program_of_version_1_refuses_version_2(path: Path) -> None:
+def test_a_database_of_version_2_learns_to_compare_the_names_that_it_has(path: Path) -> None:
+    prepare(path, WAIT, SCRIPTS[:2])
+    alter(path, "INSERT INTO study (study_instance_uid, patient_name) VALUES ('1', 'MÜLLER^Jörg^^=山田')")
+    alter(path, "INSERT INTO study (study_instance_uid, referring_physician_name) VALUES ('2', 'É^A\\B=C')")
+    alter(path, "INSERT INTO series (study_key, series_instance_uid, operators_name) VALUES (1, '1', 'ÄB')")
     prepare(path, WAIT)
-    with pytest.raises(ValueError, match="schema version 2 is newer than this program's, 1; use the SDCC"):
-        prepare(path, WAIT, SCRIPTS[:1])
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        names = connection.execute(
+            "SELECT patient_name_alphabetic, patient_name_ideographic, patient_name_phonetic,"
+            " referring_physician_name_folded, operators_name_folded, performing_physician_name_folded"
+            " FROM study LEFT JOIN series USING (study_key) ORDER BY study_key"
+        ).fetchall()
+    assert names == [
+        ("müller^jörg", "山田", "", None, "äb", None),
+        (None, None, None, "é^a\\b=c", None, None),
+    ]
+
+
+def test_a_program_of_version_2_refuses_version_3(path: Path) -> None:
+    prepare(path, WAIT)
+    with pytest.raises(ValueError, match="schema version 3 is newer than this program's, 2; use the SDCC"):
+        prepare(path, WAIT, SCRIPTS[:2])
 
 
 def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
