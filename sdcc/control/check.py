@@ -15,11 +15,13 @@ from pathlib import Path
 
 from sdcc.config import Configuration, Local, Remote
 from sdcc.control.arguments import Commands
+from sdcc.network.acceptor import STRANGERS_SERVICES
 from sdcc.printable import printable
 from sdcc.statement import binary_size
 
 UNKNOWN_CALLERS = {
-    "accept": "accepted from everywhere",
+    "accept": "accepted from everywhere; from another host may use "
+    f"{', '.join(sorted(STRANGERS_SERVICES))} alone",
     "loopback": "accepted from this host only",
     "reject": "refused",
 }

@@ -180,12 +180,12 @@ class MoveRequest(_IdentifierRequest):
 
     command_field = CommandField.C_MOVE_RQ
 
-    #: An AE title; outer spaces do not count.
+    #: An AE title; outer spaces do not count. Empty: none came, and there is none of that name.
     move_destination: str
 
     @classmethod
     def _parsed(cls, received: CommandSet) -> dict[str, Any]:
-        destination = _required(received, Tag.MOVE_DESTINATION, str)
+        destination = _optional(received, Tag.MOVE_DESTINATION, str, "")
         return super(MoveRequest, cls)._parsed(received) | {"move_destination": destination}
 
     def _elements(self) -> dict[Tag, Value | None]:
@@ -194,7 +194,10 @@ class MoveRequest(_IdentifierRequest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRequest:
-    """N-ACTION-RQ, PS3.7 10.3.5.1. Its SOP Class and Instance are the Requested ones."""
+    """N-ACTION-RQ, PS3.7 10.3.5.1. Its SOP Class and Instance are the Requested ones.
+
+    What is absent of them, or of the type, is empty or 0: of that name there is none.
+    """
 
     command_field: ClassVar[int] = CommandField.N_ACTION_RQ
 
@@ -208,9 +211,9 @@ class ActionRequest:
     def parse(cls, received: CommandSet) -> ActionRequest:
         return cls(
             message_id=_required(received, Tag.MESSAGE_ID, int),
-            affected_sop_class_uid=_required(received, Tag.REQUESTED_SOP_CLASS_UID, str),
-            affected_sop_instance_uid=_required(received, Tag.REQUESTED_SOP_INSTANCE_UID, str),
-            action_type_id=_required(received, Tag.ACTION_TYPE_ID, int),
+            affected_sop_class_uid=_optional(received, Tag.REQUESTED_SOP_CLASS_UID, str, ""),
+            affected_sop_instance_uid=_optional(received, Tag.REQUESTED_SOP_INSTANCE_UID, str, ""),
+            action_type_id=_optional(received, Tag.ACTION_TYPE_ID, int, 0),
             has_data_set=_has_data_set(received),
         )
 
@@ -229,7 +232,7 @@ class ActionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventReportRequest:
-    """N-EVENT-REPORT-RQ, PS3.7 10.3.1.1."""
+    """N-EVENT-REPORT-RQ, PS3.7 10.3.1.1. What is absent is as in an :class:`ActionRequest`."""
 
     command_field: ClassVar[int] = CommandField.N_EVENT_REPORT_RQ
 
@@ -243,9 +246,9 @@ class EventReportRequest:
     def parse(cls, received: CommandSet) -> EventReportRequest:
         return cls(
             message_id=_required(received, Tag.MESSAGE_ID, int),
-            affected_sop_class_uid=_required(received, Tag.AFFECTED_SOP_CLASS_UID, str),
-            affected_sop_instance_uid=_required(received, Tag.AFFECTED_SOP_INSTANCE_UID, str),
-            event_type_id=_required(received, Tag.EVENT_TYPE_ID, int),
+            affected_sop_class_uid=_optional(received, Tag.AFFECTED_SOP_CLASS_UID, str, ""),
+            affected_sop_instance_uid=_optional(received, Tag.AFFECTED_SOP_INSTANCE_UID, str, ""),
+            event_type_id=_optional(received, Tag.EVENT_TYPE_ID, int, 0),
             has_data_set=_has_data_set(received),
         )
 

@@ -238,7 +238,7 @@ class Exchange:
         inbox = self._inbox
         while not self._is_over and self._next_turn is None:
             may_begin = self._may_begin
-            is_due = inbox.put_off and (may_begin or self._may_go_on)
+            is_due = may_begin and inbox.put_off
             if not is_due and not (inbox.fragments and (may_begin or self._is_listening)):
                 return
             if left <= 0:
@@ -260,12 +260,6 @@ class Exchange:
         if self._is_performing or (self._sender.is_paused and not self._sender.is_inside_message):
             return False
         return not self._is_draining or self._is_inside_request
-
-    @property
-    def _may_go_on(self) -> bool:
-        """Whether what was put off first is of the Data Set of a request that was begun."""
-        is_receiving = self._current is not None and not self._is_performing
-        return is_receiving and isinstance(self._inbox.put_off[0], DataSetPiece)
 
     @property
     def _is_listening(self) -> bool:

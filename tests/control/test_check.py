@@ -45,10 +45,11 @@ def test_it_says_what_the_configuration_means(
         f"configuration {path}",
         "local AE      SDCC on 127.0.0.1, port 11112 (this host only); 4 open at once",
         "local AE      A2 on ::, port any free port; 1 open at once",
-        "remote AE     CT01 at 192.168.10.21, port 104; may use storage, verification; 3 open at once",
+        "remote AE     CT01 at 192.168.10.21, port 104; "
+        "may use commitment, query, retrieve, storage, verification; 3 open at once",
         "remote AE     WS at ws.example.org; may use nothing",
         "other AEs     refused",
-        "SOP classes   32",
+        "SOP classes   39",
         f"objects       in {tmp_path}/sdcc-data",
         "              of up to 16 GiB, written by 8 threads",
         "              taken until the disk is full",
@@ -64,10 +65,18 @@ def test_it_says_what_the_configuration_means(
     ("access", "lines"),
     [
         ("unknown_callers = 'loopback'", ["other AEs     accepted from this host only"]),
-        ("unknown_callers = 'accept'", ["other AEs     accepted from everywhere"]),
+        (
+            "unknown_callers = 'accept'",
+            [
+                "other AEs     accepted from everywhere; from another host may use storage, verification alone",
+            ],
+        ),
         (
             "check_address = false",
-            ["remote AE     A at ::1; accepted from everywhere; may use storage, verification"],
+            [
+                "remote AE     A at ::1; accepted from everywhere; "
+                "may use commitment, query, retrieve, storage, verification",
+            ],
         ),
     ],
 )

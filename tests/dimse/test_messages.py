@@ -449,28 +449,9 @@ MANDATORY = [
     (CommandField.C_CANCEL_RQ, {Tag.MESSAGE_ID_BEING_RESPONDED_TO: 1}),
     (CommandField.C_FIND_RQ, {Tag.MESSAGE_ID: 1, Tag.AFFECTED_SOP_CLASS_UID: FIND}),
     (CommandField.C_GET_RQ, {Tag.MESSAGE_ID: 1, Tag.AFFECTED_SOP_CLASS_UID: GET}),
-    (
-        CommandField.C_MOVE_RQ,
-        {Tag.MESSAGE_ID: 1, Tag.AFFECTED_SOP_CLASS_UID: MOVE, Tag.MOVE_DESTINATION: "WS01"},
-    ),
-    (
-        CommandField.N_ACTION_RQ,
-        {
-            Tag.MESSAGE_ID: 1,
-            Tag.REQUESTED_SOP_CLASS_UID: COMMITMENT,
-            Tag.REQUESTED_SOP_INSTANCE_UID: THE_COMMITMENT,
-            Tag.ACTION_TYPE_ID: 1,
-        },
-    ),
-    (
-        CommandField.N_EVENT_REPORT_RQ,
-        {
-            Tag.MESSAGE_ID: 1,
-            Tag.AFFECTED_SOP_CLASS_UID: COMMITMENT,
-            Tag.AFFECTED_SOP_INSTANCE_UID: THE_COMMITMENT,
-            Tag.EVENT_TYPE_ID: 1,
-        },
-    ),
+    (CommandField.C_MOVE_RQ, {Tag.MESSAGE_ID: 1, Tag.AFFECTED_SOP_CLASS_UID: MOVE}),
+    (CommandField.N_ACTION_RQ, {Tag.MESSAGE_ID: 1}),
+    (CommandField.N_EVENT_REPORT_RQ, {Tag.MESSAGE_ID: 1}),
     (CommandField.N_SET_RQ, {Tag.MESSAGE_ID: 1}),
     (0x1234, {Tag.MESSAGE_ID: 1}),
     (CommandField.C_STORE_RSP, {Tag.MESSAGE_ID_BEING_RESPONDED_TO: 1, Tag.STATUS: 0}),
@@ -511,6 +492,17 @@ def test_priority_may_be_absent(request_):
     received = dict(command.decode(request_.encode()))
     del received[Tag.PRIORITY]
     assert parse(received) == request_
+
+
+def test_what_a_request_can_be_answered_without_is_empty_where_it_is_absent():
+    """Mandatory in the standard, but its answer says better what is wrong than an abort."""
+    answerable = {Tag.MESSAGE_ID: 1, Tag.COMMAND_DATA_SET_TYPE: 1}
+    move = parse({**answerable, Tag.COMMAND_FIELD: CommandField.C_MOVE_RQ, Tag.AFFECTED_SOP_CLASS_UID: MOVE})
+    assert move.move_destination == ""
+    action = parse({**answerable, Tag.COMMAND_FIELD: CommandField.N_ACTION_RQ})
+    event = parse({**answerable, Tag.COMMAND_FIELD: CommandField.N_EVENT_REPORT_RQ})
+    for request, type_id in ((action, action.action_type_id), (event, event.event_type_id)):
+        assert (request.affected_sop_class_uid, request.affected_sop_instance_uid, type_id) == ("", "", 0)
 
 
 def test_outer_spaces_of_a_move_destination_do_not_count():

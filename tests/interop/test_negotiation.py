@@ -182,13 +182,13 @@ def test_what_sdcc_does_not_do_is_read_and_not_answered(server, associate, item)
 @pytest.mark.parametrize(
     ("proposed", "answered"),
     [
-        # (SCU, SCP) of the requestor: it may be the SCU, never the SCP
+        # (SCU, SCP) of the requestor, who may retrieve: what it proposes
         ((True, False), (True, False)),
-        ((True, True), (True, False)),
-        ((False, True), (False, False)),
+        ((True, True), (True, True)),
+        ((False, True), (False, True)),
     ],
 )
-def test_the_requestor_may_be_scu_and_not_scp(server, associate, proposed, answered):
+def test_the_requestor_may_be_scu_and_scp_of_what_is_stored(server, associate, proposed, answered):
     roles = [build_role(uid, scu_role=proposed[0], scp_role=proposed[1]) for uid in (CT, "1.2.3.4.5")]
     association = associate(server, (CT, [IMPLICIT]), ("1.2.3.4.5", [IMPLICIT]), negotiation=roles)
     found = association.acceptor.primitive.user_information

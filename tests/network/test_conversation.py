@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import LogLevel, capturedLogs
 
 from sdcc import conformance
 from sdcc.config import Remote
@@ -230,8 +231,10 @@ def test_a_cancel_is_seen_by_the_operation_that_it_is_for(world: Any, build: Sim
     assert not talk.conversation.is_cancelled
     peer.send(build.cancel(7))
     assert talk.conversation.is_cancelled
-    talk.done.callback(Outcome(status=0xFE00))
+    with capturedLogs() as events:
+        talk.done.callback(Outcome(status=0xFE00))
     assert peer.statuses() == [0xFE00]
+    assert [event["log_level"] for event in events] == [LogLevel.info], "it ended as its peer wanted"
 
 
 def test_a_cancel_for_anything_else_is_ignored(world: Any, build: SimpleNamespace) -> None:

@@ -206,8 +206,10 @@ def test_who_waits_is_told_when_the_association_is_lost(bench: Bench) -> None:
 
 
 def test_a_source_is_closed_when_the_association_is_lost(bench: Bench) -> None:
+    """At once, whoever else still knows it."""
     source = Source()
-    done = bench.stream(source.chunks())
+    known_elsewhere = source.chunks()
+    done = bench.stream(known_elsewhere)
     source.give(b"beginning")
     bench.sender.end("the peer has left")
     source.give(bytes(100_000))
@@ -241,6 +243,8 @@ def test_what_the_peer_must_do_from_now_on_is_told(bench: Bench, build: Any) -> 
     assert bench.progress == 2, "that it still must is no news"
     bench.sender.resume()
     assert bench.progress == 3, "it has read"
+    ensureDeferred(bench.sender.send(1, COMMAND))
+    assert bench.progress == 4
 
 
 def test_who_gives_up_waiting_is_not_woken(bench: Bench) -> None:

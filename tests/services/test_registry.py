@@ -302,6 +302,12 @@ REFUSED = [
         status=0x0118,
         comment="Requested SOP Class UID is not the context's Abstract Syntax",
     ),
+    Row(
+        name="no SOP Class of N-ACTION",
+        request=dataclasses.replace(ACTION, affected_sop_class_uid=""),
+        context=context_of(ACTION),
+        status=0x0118,
+    ),
     Row(name="no SOP Class at all", request=store(affected_sop_class_uid=NAME), status=0x0122),
     Row(
         name="another class of C-ECHO",
