@@ -34,6 +34,8 @@ from sdcc.upper_layer.framing import Framer
 from sdcc.upper_layer.items import MaximumLength, ProposedContext
 from sdcc.upper_layer.pdu import PDU, AssociateRQ
 
+from .calls import Awaited, Line, established
+
 CT = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT = conformance.IMPLICIT_VR_LITTLE_ENDIAN
 
@@ -264,3 +266,14 @@ def build() -> SimpleNamespace:
     return SimpleNamespace(
         request=request, echo=echo, store=store, CT=CT, IMPLICIT=IMPLICIT, Transport=Transport
     )
+
+
+@pytest.fixture
+def new_line(build: SimpleNamespace) -> Iterator[Callable[[], Line]]:
+    yield lambda: Line(build.Transport)
+    Awaited.give_all_up()
+
+
+@pytest.fixture
+def line(new_line: Callable[[], Line]) -> Line:
+    return established(new_line())
