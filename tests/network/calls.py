@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
 from twisted.internet.address import IPv4Address
@@ -12,13 +13,14 @@ from twisted.python.failure import Failure
 
 from sdcc import conformance
 from sdcc.config import Remote
+from sdcc.dimse.command import CommandField
 from sdcc.dimse.fragments import CommandReceived, MessageAssembler, fragments
-from sdcc.dimse.messages import Response
+from sdcc.dimse.messages import EchoRequest, Response, StoreRequest
 from sdcc.network.addresses import literal
 from sdcc.network.caller import Caller
 from sdcc.network.timeouts import Timeouts
 from sdcc.upper_layer.framing import Framer
-from sdcc.upper_layer.items import AnsweredContext, MaximumLength
+from sdcc.upper_layer.items import AnsweredContext, MaximumLength, ProposedContext
 from sdcc.upper_layer.pdu import AssociateAC
 
 PEER = Remote(ae_title="PEER", address="127.0.0.1", port=104)
@@ -118,10 +120,10 @@ class Line:
         return self.reactor.getDelayedCalls() == []
 
 
-class Outcome:
+class Awaited:
     """What a coroutine comes to, once it has."""
 
-    _all: ClassVar[list[Outcome]] = []
+    _all: ClassVar[list[Awaited]] = []
 
     def __init__(self, coroutine: Any) -> None:
         self._all.append(self)
@@ -149,3 +151,67 @@ class Outcome:
         [failure] = self.results
         failure.trap(kind)
         return str(failure.value)
+
+
+# --- requests over one ---
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+CONTEXT = ProposedContext(id=1, abstract_syntax=CT, transfer_syntaxes=("1.2.840.10008.1.2",))
+STORE = StoreRequest(message_id=1, affected_sop_class_uid=CT, affected_sop_instance_uid="1.2.3")
+STORED = CommandField.C_STORE_RQ | 0x8000
+RUBBISH = b"\x99\0\0\0\0\x02??"
+MESSAGE_OF_PEER = b"".join(
+    fragments(1, EchoRequest(message_id=7, affected_sop_class_uid="1.2").encode(), maximum_length=16384)
+)
+
+
+class Blocks:
+    """A Data Set in blocks that a test gives when it likes; whether it was closed."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.next: Deferred[bytes | None] = Deferred()
+        self.is_closed = False
+
+    async def iterate(self) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                self.asked += 1
+                block = await self.next
+                self.next = Deferred()
+                if block is None:
+                    return
+                yield block
+        finally:
+            self.is_closed = True
+
+    def give(self, block: bytes | None) -> None:
+        self.next.callback(block)
+
+
+async def blocks(*given: bytes) -> AsyncIterator[bytes]:
+    for block in given:
+        yield block
+
+
+async def mebibytes(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield bytes(1 << 20)
+    await Deferred()
+
+
+def established(line: Line, maximum_length: int = 16384) -> Line:
+    opened = Awaited(line.caller.open("PEER", "SDCC", (CONTEXT,)))
+    line.connect()
+    line.send(accept(maximum_length))
+    line.association = opened.value
+    line.received()
+    return line
+
+
+def store(line: Line, data_set: AsyncIterator[bytes] | None = None) -> Awaited:
+    return Awaited(line.association.request(1, STORE, blocks(b"data") if data_set is None else data_set))
+
+
+def echo(line: Line) -> Awaited:
+    return Awaited(line.association.request(1, EchoRequest(message_id=1, affected_sop_class_uid="1.2.3")))

@@ -42,6 +42,8 @@ from sdcc.upper_layer.framing import Framer
 from sdcc.upper_layer.items import MaximumLength, ProposedContext, RoleSelection
 from sdcc.upper_layer.pdu import PDU, AssociateRQ
 
+from .calls import Awaited, Line, established
+
 CT = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT = conformance.IMPLICIT_VR_LITTLE_ENDIAN
 
@@ -429,3 +431,14 @@ def build() -> SimpleNamespace:
         IMPLICIT=IMPLICIT,
         Transport=Transport,
     )
+
+
+@pytest.fixture
+def new_line(build: SimpleNamespace) -> Iterator[Callable[[], Line]]:
+    yield lambda: Line(build.Transport)
+    Awaited.give_all_up()
+
+
+@pytest.fixture
+def line(new_line: Callable[[], Line]) -> Line:
+    return established(new_line())

@@ -21,7 +21,7 @@ from sdcc.network.lost import AssociationRejected, NotConnected
 from sdcc.upper_layer.items import MaximumLength, ProposedContext, RoleSelection
 from sdcc.upper_layer.pdu import AssociateRJ
 
-from .calls import PEER, TIMEOUTS, Line, Outcome, accept
+from .calls import PEER, TIMEOUTS, Awaited, Line, accept
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 NAMED = replace(PEER, address="peer.example.org")
@@ -37,8 +37,8 @@ def line(build: SimpleNamespace) -> Callable[..., Line]:
     return lambda *remotes, **options: Line(build.Transport, *remotes, **options)
 
 
-def opening(line: Line, *contexts: ProposedContext, called: str = "PEER") -> Outcome:
-    return Outcome(line.caller.open(called, "SDCC", contexts or (context(),)))
+def opening(line: Line, *contexts: ProposedContext, called: str = "PEER") -> Awaited:
+    return Awaited(line.caller.open(called, "SDCC", contexts or (context(),)))
 
 
 def tried(line: Line) -> list[tuple[str, int]]:

@@ -2,91 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
 
-from sdcc.dimse.command import CommandField
 from sdcc.dimse.fragments import DataSetPiece, fragments
 from sdcc.dimse.messages import EchoRequest, StoreRequest
 from sdcc.interfaces import AssociationLost
 from sdcc.network.lost import AssociationAborted, NoResponse
-from sdcc.upper_layer.items import ProposedContext
 from sdcc.upper_layer.pdu import Abort, PDataTF, ReleaseRP, ReleaseRQ
 
-from .calls import TIMEOUTS, Line, Outcome, accept, answer
-
-CT = "1.2.840.10008.5.1.4.1.1.2"
-CONTEXT = ProposedContext(id=1, abstract_syntax=CT, transfer_syntaxes=("1.2.840.10008.1.2",))
-STORE = StoreRequest(message_id=1, affected_sop_class_uid=CT, affected_sop_instance_uid="1.2.3")
-STORED = CommandField.C_STORE_RQ | 0x8000
-
-
-class Blocks:
-    """A Data Set in blocks that a test gives when it likes; whether it was closed."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.next: Deferred[bytes | None] = Deferred()
-        self.is_closed = False
-
-    async def iterate(self) -> AsyncIterator[bytes]:
-        try:
-            while True:
-                self.asked += 1
-                block = await self.next
-                self.next = Deferred()
-                if block is None:
-                    return
-                yield block
-        finally:
-            self.is_closed = True
-
-    def give(self, block: bytes | None) -> None:
-        self.next.callback(block)
-
-
-async def blocks(*given: bytes) -> AsyncIterator[bytes]:
-    for block in given:
-        yield block
-
-
-async def mebibytes(count: int) -> AsyncIterator[bytes]:
-    for _ in range(count):
-        yield bytes(1 << 20)
-    await Deferred()
-
-
-@pytest.fixture
-def new_line(build: SimpleNamespace) -> Iterator[Callable[[], Line]]:
-    yield lambda: Line(build.Transport)
-    Outcome.give_all_up()
-
-
-@pytest.fixture
-def line(new_line: Callable[[], Line]) -> Line:
-    return established(new_line())
-
-
-def established(line: Line, maximum_length: int = 16384) -> Line:
-    opened = Outcome(line.caller.open("PEER", "SDCC", (CONTEXT,)))
-    line.connect()
-    line.send(accept(maximum_length))
-    line.association = opened.value
-    line.received()
-    return line
-
-
-def store(line: Line, data_set: AsyncIterator[bytes] | None = None) -> Outcome:
-    return Outcome(line.association.request(1, STORE, blocks(b"data") if data_set is None else data_set))
-
-
-def echo(line: Line) -> Outcome:
-    return Outcome(line.association.request(1, EchoRequest(message_id=1, affected_sop_class_uid="1.2.3")))
-
+from .calls import (
+    CONTEXT,
+    MESSAGE_OF_PEER,
+    RUBBISH,
+    STORED,
+    TIMEOUTS,
+    Awaited,
+    Blocks,
+    Line,
+    accept,
+    answer,
+    blocks,
+    echo,
+    established,
+    mebibytes,
+    store,
+)
 
 # --- sending ---
 
@@ -225,12 +167,6 @@ def test_a_response_counts_though_the_association_ends_with_it(line: Line) -> No
     assert store(line).error(AssociationAborted) == "the peer aborted, source 0, reason 0"
 
 
-RUBBISH = b"\x99\0\0\0\0\x02??"
-MESSAGE_OF_PEER = b"".join(
-    fragments(1, EchoRequest(message_id=7, affected_sop_class_uid="1.2").encode(), maximum_length=16384)
-)
-
-
 @pytest.mark.parametrize(
     ("sent", "words"),
     [
@@ -280,122 +216,10 @@ def test_a_peer_that_does_not_answer_is_given_up(line: Line) -> None:
 
 def test_a_message_before_any_request_is_none(new_line: Callable[[], Line]) -> None:
     line = new_line()
-    opened = Outcome(line.caller.open("PEER", "SDCC", (CONTEXT,)))
+    opened = Awaited(line.caller.open("PEER", "SDCC", (CONTEXT,)))
     line.connect()
     line.send(accept() + MESSAGE_OF_PEER)
     assert opened.error(AssociationLost) == "the peer sent a message before any request"
-    assert line.is_left_clean()
-
-
-# --- its end ---
-
-
-def test_it_is_released_in_order(line: Line) -> None:
-    released = Outcome(line.association.release())
-    assert line.received() == [ReleaseRQ()]
-    line.send(ReleaseRP().encode())
-    assert not released.is_there
-    assert line.is_left_clean()
-    assert released.value is None
-    assert store(line).error(AssociationLost) == "the association was released"
-
-
-def test_both_may_release_at_once(line: Line) -> None:
-    """PS3.8 7.2.2: this side, the requestor, answers first."""
-    released = Outcome(line.association.release())
-    line.send(ReleaseRQ().encode())
-    assert line.received() == [ReleaseRQ(), ReleaseRP()]
-    line.send(ReleaseRP().encode())
-    assert line.is_left_clean()
-    assert released.value is None
-
-
-@pytest.mark.parametrize("sent", [Abort(0, 0).encode(), RUBBISH, MESSAGE_OF_PEER])
-def test_a_release_never_fails(line: Line, sent: bytes) -> None:
-    released = Outcome(line.association.release())
-    line.send(sent)
-    assert released.value is None
-    assert line.is_left_clean()
-
-
-def test_a_release_that_is_not_answered_ends_all_the_same(line: Line) -> None:
-    released = Outcome(line.association.release())
-    line.reactor.advance(TIMEOUTS.acse)
-    assert released.value is None
-    assert line.is_left_clean()
-
-
-def test_a_release_while_a_request_is_under_way_gives_it_up(line: Line) -> None:
-    stored = store(line)
-    released = Outcome(line.association.release())
-    assert released.value is None
-    assert stored.error(AssociationAborted) == "SDCC gave it up"
-    assert line.is_left_clean()
-
-
-@pytest.mark.parametrize("lose", [lambda line: line.close(), lambda line: line.association.abort()])
-def test_it_may_be_ended_again_and_again(line: Line, lose: Callable[[Line], Any]) -> None:
-    lose(line)
-    line.association.abort()
-    assert Outcome(line.association.release()).value is None
-    assert line.is_left_clean()
-
-
-# --- cancelled ---
-
-
-def begin_to_open(line: Line) -> Outcome:
-    opening = Outcome(line.caller.open("PEER", "SDCC", (CONTEXT,)))
-    line.connect()
-    return opening
-
-
-def begin_to_send(line: Line) -> Outcome:
-    established(line)
-    source = Blocks()
-    sending = store(line, source.iterate())
-    source.give(bytes(20000))
-    return sending
-
-
-def begin_to_send_to_one_who_does_not_read(line: Line) -> Outcome:
-    established(line)
-    line.producer.pauseProducing()
-    return store(line)
-
-
-def await_the_answer(line: Line) -> Outcome:
-    return store(established(line))
-
-
-def begin_to_release(line: Line) -> Outcome:
-    return Outcome(established(line).association.release())
-
-
-@pytest.mark.parametrize(
-    "begin",
-    [begin_to_open, begin_to_send, await_the_answer, begin_to_release],
-    ids=lambda begin: begin.__name__,
-)
-def test_what_is_cancelled_leaves_nothing(
-    new_line: Callable[[], Line], begin: Callable[[Line], Outcome]
-) -> None:
-    line = new_line()
-    outcome = begin(line)
-    outcome.deferred.cancel()
-    outcome.error(CancelledError)
-    assert line.is_left_clean()
-
-
-def test_what_is_cancelled_before_anything_was_sent_leaves_the_association(
-    new_line: Callable[[], Line],
-) -> None:
-    line = new_line()
-    outcome = begin_to_send_to_one_who_does_not_read(line)
-    outcome.deferred.cancel()
-    outcome.error(CancelledError)
-    line.association.abort()
-    assert line.transport.disconnected
     assert line.is_left_clean()
 
 
@@ -406,7 +230,7 @@ def test_its_course_is_in_the_log(new_line: Callable[[], Line], lines: list[str]
     line = established(new_line())
     store(line)
     line.send(answer(command_field=STORED))
-    Outcome(line.association.release())
+    Awaited(line.association.release())
     line.send(ReleaseRP().encode())
     line.close()
     established(line)

@@ -17,7 +17,7 @@ from sdcc.network.own_association import OwnAssociation
 from sdcc.network.timeouts import Timeouts
 
 from ..interop.scp import StorageSCP
-from .test_own_association import CONTEXT, STORE, blocks
+from .calls import CONTEXT, STORE, blocks
 
 BLOCK = 256 * 1024
 #: What the buffers of both sockets take, and more.

@@ -14,7 +14,7 @@ from sdcc.network import requestor
 from sdcc.network.lost import NotConnected
 from sdcc.upper_layer.pdu import Abort, AssociateRJ, ReleaseRP, ReleaseRQ
 
-from .calls import PEER, TIMEOUTS, Line, Outcome, accept, answer
+from .calls import PEER, TIMEOUTS, Awaited, Line, accept, answer
 
 
 class Call(Line):
@@ -22,7 +22,7 @@ class Call(Line):
 
     def __init__(self, transport: type[Any], address: str) -> None:
         super().__init__(transport, replace(PEER, address=address))
-        self.outcome = Outcome(requestor.echo(self.caller, self.reactor, called_ae="PEER", calling_ae="SDCC"))
+        self.outcome = Awaited(requestor.echo(self.caller, self.reactor, called_ae="PEER", calling_ae="SDCC"))
         if not self.outcome.is_there:
             self.connect()
 
