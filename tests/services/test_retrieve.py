@@ -223,6 +223,12 @@ def test_where_nothing_at_all_could_be_sent_the_operation_fails(rig):
     assert listed(outcome) == ["1.1", "1.2"]
 
 
+def test_where_something_was_taken_with_a_warning_the_operation_has_not_failed(rig):
+    rig.add("1.1", "1.2")
+    rig.caller.answers = {"1.1": 0xA700, "1.2": 0xB000}
+    assert rig.move().result.status == Status.SUB_OPERATIONS_WITH_FAILURES
+
+
 def test_the_list_is_in_the_transfer_syntax_of_the_request(rig):
     rig.syntax = EXPLICIT
     rig.add("1.1")
@@ -319,6 +325,7 @@ def test_an_object_that_is_gone_has_failed(rig):
     outcome = rig.move().result
     assert outcome.sub_operations == counters(completed=1, failed=1)
     assert outcome.comment == "the file cannot be read: No such file or directory"
+    assert rig.objects.read_paths.count("objects/1.1.dcm") == 1
 
 
 def test_an_object_that_is_gone_twice_has_failed(rig):
@@ -372,14 +379,12 @@ def test_where_an_association_breaks_the_rest_goes_over_another(rig):
 def test_over_another_association_what_is_ready_is_looked_at_anew(rig):
     """The peer may accept other contexts there."""
     rig.add("1.1", "1.2", "1.3", syntax=JPEG)
-
-    def breaks():
-        rig.caller.syntaxes = (EXPLICIT,)
-        rig.caller.answers.clear()
-        return AssociationLost("the peer aborted")
-
-    rig.caller.answers["1.1"] = breaks
-    assert rig.move().result.sub_operations == counters(completed=3)
+    answer = rig.caller.answers["1.1"] = Deferred()
+    outcome = rig.move()
+    rig.caller.syntaxes = (EXPLICIT,)
+    rig.caller.answers.clear()
+    answer.callback(AssociationLost("the peer aborted"))
+    assert outcome.result.sub_operations == counters(completed=3)
     assert [data for _, _, data in rig.caller.opened[1].received] == [b"converted"] * 3
 
 
