@@ -12,9 +12,19 @@ from zope.interface.verify import verifyObject
 from sdcc.conformance import PATIENT_ROOT_GET, PATIENT_ROOT_MOVE
 from sdcc.dimse.messages import GetRequest
 from sdcc.dimse.status import Status
-from sdcc.interfaces import AssociationLost, IOperation, IServiceProvider, SubOperations
+from sdcc.interfaces import (
+    AssociationLost,
+    ICaller,
+    IConversation,
+    IConverter,
+    IOperation,
+    IOwnAssociation,
+    IScratchFile,
+    IServiceProvider,
+    SubOperations,
+)
 
-from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Retrieving, elements, study
+from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Retrieving, Scratch, elements, study
 
 
 @pytest.fixture
@@ -66,6 +76,19 @@ def test_it_is_a_service_provider(rig):
     verifyObject(IServiceProvider, rig.provider)
     operation = rig.operation(GetRequest(message_id=1, affected_sop_class_uid=PATIENT_ROOT_GET), b"")
     verifyObject(IOperation, operation)
+
+
+def test_the_fakes_provide_their_interfaces(rig):
+    rig.session("1.2")
+    scratch = Scratch(rig.converter, b"")
+    for interface, fake in (
+        (ICaller, rig.caller),
+        (IConversation, rig.conversation),
+        (IConverter, rig.converter),
+        (IOwnAssociation, rig.requestor),
+        (IScratchFile, scratch),
+    ):
+        verifyObject(interface, fake)
 
 
 # --- what is sent ----------------------------------------------------------------------------
