@@ -152,6 +152,19 @@ def test_decoding_changes_the_pixels_and_what_they_are_called_and_nothing_else(l
     assert after.get("PhotometricInterpretation") == ("RGB" if changed else before.PhotometricInterpretation)
 
 
+def test_the_tables_of_where_frames_began_go_with_them(lab, tmp_path):
+    stored = pydicom.dcmread(lab.shipped("SC_rgb_rle_2frame.dcm"))
+    frames = list(pydicom.encaps.generate_frames(stored.PixelData, number_of_frames=2))
+    stored.PixelData, stored.ExtendedOffsetTable, stored.ExtendedOffsetTableLengths = (
+        pydicom.encaps.encapsulate_extended(frames)
+    )
+    stored.save_as(tmp_path / "extended.dcm")
+    found = lab.parsed(lab.converted(tmp_path / "extended.dcm"))
+    assert found.PixelData == lab.result("SC_rgb_rle_2frame.dcm").PixelData
+    assert "ExtendedOffsetTable" not in found
+    assert "ExtendedOffsetTableLengths" not in found
+
+
 def test_that_an_image_was_compressed_with_loss_stays_said(lab):
     assert lab.result("JPGExtended.dcm").LossyImageCompression == "01"
 

@@ -104,6 +104,9 @@ class Objects:
             raise self.removal_fault
         self.removed.append(path)
 
+    def scratch(self):
+        raise AssertionError("not the business of what stores")
+
     def absolute(self, path):
         return "/" + path
 

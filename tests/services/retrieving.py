@@ -200,11 +200,7 @@ class Association:
     async def request(self, context_id, message, data_set=None):
         assert context_id in self.contexts
         assert self.end is None
-        try:
-            data = b"".join([block async for block in data_set])
-        except Exception:
-            self.end = "aborted"
-            raise
+        data = b"".join([block async for block in data_set])
         self.received.append((self.contexts[context_id].transfer_syntax, message, data))
         answer = self.answers.get(message.affected_sop_instance_uid, 0)
         if callable(answer):

@@ -12,9 +12,19 @@ from zope.interface.verify import verifyObject
 from sdcc.conformance import PATIENT_ROOT_GET, PATIENT_ROOT_MOVE
 from sdcc.dimse.messages import GetRequest
 from sdcc.dimse.status import Status
-from sdcc.interfaces import AssociationLost, IOperation, IServiceProvider, SubOperations
+from sdcc.interfaces import (
+    AssociationLost,
+    ICaller,
+    IConversation,
+    IConverter,
+    IOperation,
+    IOwnAssociation,
+    IScratchFile,
+    IServiceProvider,
+    SubOperations,
+)
 
-from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Retrieving, elements, study
+from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Retrieving, Scratch, elements, study
 
 
 @pytest.fixture
@@ -66,6 +76,19 @@ def test_it_is_a_service_provider(rig):
     verifyObject(IServiceProvider, rig.provider)
     operation = rig.operation(GetRequest(message_id=1, affected_sop_class_uid=PATIENT_ROOT_GET), b"")
     verifyObject(IOperation, operation)
+
+
+def test_the_fakes_provide_their_interfaces(rig):
+    rig.session("1.2")
+    scratch = Scratch(rig.converter, b"")
+    for interface, fake in (
+        (ICaller, rig.caller),
+        (IConversation, rig.conversation),
+        (IConverter, rig.converter),
+        (IOwnAssociation, rig.requestor),
+        (IScratchFile, scratch),
+    ):
+        verifyObject(interface, fake)
 
 
 # --- what is sent ----------------------------------------------------------------------------
@@ -223,6 +246,12 @@ def test_where_nothing_at_all_could_be_sent_the_operation_fails(rig):
     assert listed(outcome) == ["1.1", "1.2"]
 
 
+def test_where_something_was_taken_with_a_warning_the_operation_has_not_failed(rig):
+    rig.add("1.1", "1.2")
+    rig.caller.answers = {"1.1": 0xA700, "1.2": 0xB000}
+    assert rig.move().result.status == Status.SUB_OPERATIONS_WITH_FAILURES
+
+
 def test_the_list_is_in_the_transfer_syntax_of_the_request(rig):
     rig.syntax = EXPLICIT
     rig.add("1.1")
@@ -319,6 +348,7 @@ def test_an_object_that_is_gone_has_failed(rig):
     outcome = rig.move().result
     assert outcome.sub_operations == counters(completed=1, failed=1)
     assert outcome.comment == "the file cannot be read: No such file or directory"
+    assert rig.objects.read_paths.count("objects/1.1.dcm") == 1
 
 
 def test_an_object_that_is_gone_twice_has_failed(rig):
@@ -372,14 +402,12 @@ def test_where_an_association_breaks_the_rest_goes_over_another(rig):
 def test_over_another_association_what_is_ready_is_looked_at_anew(rig):
     """The peer may accept other contexts there."""
     rig.add("1.1", "1.2", "1.3", syntax=JPEG)
-
-    def breaks():
-        rig.caller.syntaxes = (EXPLICIT,)
-        rig.caller.answers.clear()
-        return AssociationLost("the peer aborted")
-
-    rig.caller.answers["1.1"] = breaks
-    assert rig.move().result.sub_operations == counters(completed=3)
+    answer = rig.caller.answers["1.1"] = Deferred()
+    outcome = rig.move()
+    rig.caller.syntaxes = (EXPLICIT,)
+    rig.caller.answers.clear()
+    answer.callback(AssociationLost("the peer aborted"))
+    assert outcome.result.sub_operations == counters(completed=3)
     assert [data for _, _, data in rig.caller.opened[1].received] == [b"converted"] * 3
 
 
