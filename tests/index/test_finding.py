@@ -292,6 +292,25 @@ def test_the_first_matches_come_before_the_rest_is_read(many: Any, monkeypatch: 
     many.run(matches.aclose())
 
 
+def test_who_takes_matches_slowly_keeps_nobody_waiting(many: Any) -> None:
+    """No connection, of which there are few, and no transaction, which would keep SQLite's log growing."""
+    query = Query(level=Level.IMAGE, wanted=frozenset(["patient_id"]))
+    slow = [many.index.find(query) for _ in range(20)]
+    for matches in slow:
+        many.run(matches.__anext__())
+    assert len(find(many, Level.IMAGE)) == 35
+    if many.module.__name__ == "sdcc.index.sqlite":
+        many.tamper("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert many.path.with_name(f"{many.path.name}-wal").stat().st_size == 0
+    else:
+        assert many.select(
+            "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%' AND datname = %s",
+            [many.database],
+        ) == [(0,)]
+    for matches in slow:
+        many.run(matches.aclose())
+
+
 def test_objects_are_registered_while_matches_are_taken(many: Any, make: Make) -> None:
     """Nothing of what was there is lost or comes twice; what is new may come."""
     query = Query(level=Level.IMAGE, wanted=frozenset(["sop_instance_uid"]))
