@@ -276,6 +276,13 @@ def test_no_page_is_larger_than_it_may_be(many: Any, monkeypatch: pytest.MonkeyP
     assert max(sizes) == finding.PAGE
 
 
+def test_rows_are_looked_up_below_as_many_as_a_page_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or below one, where it alone has more."""
+    monkeypatch.setattr(finding, "PAGE", 4)
+    rows = [(key, None, count) for key, count in enumerate([1, 2, 1, 0, 9, 4, 0, 3])]
+    assert [*finding._portions(rows)] == [[0, 1, 2, 3], [4], [5, 6], [7]]
+
+
 def test_the_first_matches_come_before_the_rest_is_read(many: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = []
     page = many.index._page
