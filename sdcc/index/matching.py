@@ -9,7 +9,6 @@ import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sdcc.index.dialects import Dialect
 from sdcc.index.folding import folded_group
@@ -38,6 +37,9 @@ class Term:
 
 
 NOTHING = Term("1 = 0")
+
+#: How an expression matches, in a dialect.
+Matches = Callable[[Dialect, str, Matching], Term]
 
 
 def all_of(terms: Iterable[Term]) -> Term:
@@ -216,29 +218,17 @@ def matches_instant(
     )
 
 
-def _matches_integer(dialect: Dialect, value: str, matching: Matching) -> Term:
-    match matching:
-        case SingleValue(int(number)):
-            return equals(dialect, value, number)
-    raise _mismatch(matching)
+def _comparable(kind: type, ranges: tuple[type[DateRange | TimeRange], ...]) -> Matches:
+    """What matches values that are equal or, where there are ranges of them, between two."""
 
+    def matches(dialect: Dialect, value: str, matching: Matching) -> Term:
+        if isinstance(matching, SingleValue) and isinstance(matching.value, kind):
+            return equals(dialect, value, matching.value)
+        if isinstance(matching, DateRange | TimeRange) and isinstance(matching, ranges):
+            return within(dialect, value, matching.first, matching.last)
+        raise _mismatch(matching)
 
-def _matches_date(dialect: Dialect, value: str, matching: Matching) -> Term:
-    match matching:
-        case SingleValue(datetime.date() as date):
-            return equals(dialect, value, date)
-        case DateRange(first, last):
-            return within(dialect, value, first, last)
-    raise _mismatch(matching)
-
-
-def _matches_time(dialect: Dialect, value: str, matching: Matching) -> Term:
-    match matching:
-        case SingleValue(datetime.time() as time):
-            return equals(dialect, value, time)
-        case TimeRange(first, last):
-            return within(dialect, value, first, last)
-    raise _mismatch(matching)
+    return matches
 
 
 def _mismatch(matching: Matching) -> TypeError:
@@ -246,9 +236,9 @@ def _mismatch(matching: Matching) -> TypeError:
 
 
 #: By the type of an attribute's values.
-MATCHES: Mapping[type, Callable[[Dialect, str, Any], Term]] = {
+MATCHES: Mapping[type, Matches] = {
     str: matches_text,
-    int: _matches_integer,
-    datetime.date: _matches_date,
-    datetime.time: _matches_time,
+    int: _comparable(int, ()),
+    datetime.date: _comparable(datetime.date, (DateRange,)),
+    datetime.time: _comparable(datetime.time, (TimeRange,)),
 }

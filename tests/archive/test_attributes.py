@@ -117,6 +117,25 @@ def test_every_shipped_file_is_read_as_pydicom_reads_it(path, transfer_syntax_ui
 # --- one object in every encoding ----------------------------------------------------------
 
 
+OF_THE_PATIENT_AND_THE_STEP = {
+    "PatientSex": "M",
+    "PatientBirthTime": "0405",
+    "OtherPatientIDs": ["A", "B"],
+    "PatientAge": "054Y",
+    "PatientSize": "1.80",
+    "PatientWeight": "75.5",
+    "EthnicGroup": "Group",
+    "Occupation": "Baker",
+    "AdditionalPatientHistory": "First line\r\nand second",
+    "PatientComments": "Comment",
+    "AdmittingDiagnosesDescription": ["Diagnosis", "Another"],
+    "NameOfPhysiciansReadingStudy": "Reader^A",
+    "PerformedProcedureStepStartDate": "20240302",
+    "PerformedProcedureStepStartTime": "0931",
+    "PerformedProcedureStepID": "PPS1",
+}
+
+
 def example():
     """A Data Set with every attribute, and with sequences and private elements between them."""
     data_set = Dataset()
@@ -150,7 +169,8 @@ def example():
     data_set.PatientID = "12345"
     data_set.IssuerOfPatientID = "Hospital"
     data_set.PatientBirthDate = "19700101"
-    data_set.PatientSex = "M"
+    for keyword, value in OF_THE_PATIENT_AND_THE_STEP.items():
+        setattr(data_set, keyword, value)
     data_set.BodyPartExamined = "HEAD"
     data_set.ProtocolName = "Routine"
     data_set.StudyInstanceUID = "1.2.3"
@@ -201,6 +221,17 @@ def test_the_attributes_are_the_same_in_every_transfer_syntax(transfer_syntax_ui
         accession_number="A1",
         referring_physician_name="Referrer^A",
         study_description="Head",
+        patient_birth_time=datetime.time(4, 5),
+        other_patient_ids="A\\B",
+        ethnic_group="Group",
+        patient_age="054Y",
+        patient_size="1.80",
+        patient_weight="75.5",
+        occupation="Baker",
+        patient_comments="Comment",
+        additional_patient_history="First line\r\nand second",
+        admitting_diagnoses_description="Diagnosis\\Another",
+        name_of_physicians_reading_study="Reader^A",
     )
     assert parsed.series == Series(
         series_instance_uid="1.2.3.1",
@@ -220,6 +251,9 @@ def test_the_attributes_are_the_same_in_every_transfer_syntax(transfer_syntax_ui
         performing_physician_name="Performer^A\\Performer^B",
         operators_name="Operator^A",
         frame_of_reference_uid="1.2.3.5",
+        performed_procedure_step_start_date=datetime.date(2024, 3, 2),
+        performed_procedure_step_start_time=datetime.time(9, 31),
+        performed_procedure_step_id="PPS1",
     )
     assert parsed.instance == Instance(
         sop_instance_uid="1.2.3.4",

@@ -276,6 +276,13 @@ def test_no_page_is_larger_than_it_may_be(many: Any, monkeypatch: pytest.MonkeyP
     assert max(sizes) == finding.PAGE
 
 
+def test_rows_are_looked_up_below_as_many_as_a_page_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or below one, where it alone has more."""
+    monkeypatch.setattr(finding, "PAGE", 4)
+    rows = [(key, None, count) for key, count in enumerate([1, 2, 1, 0, 9, 4, 0, 3])]
+    assert [*finding._portions(rows)] == [[0, 1, 2, 3], [4], [5, 6], [7]]
+
+
 def test_the_first_matches_come_before_the_rest_is_read(many: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = []
     page = many.index._page
@@ -290,6 +297,25 @@ def test_the_first_matches_come_before_the_rest_is_read(many: Any, monkeypatch: 
         many.run(matches.__anext__())
     assert len(pages) == 1
     many.run(matches.aclose())
+
+
+def test_who_takes_matches_slowly_keeps_nobody_waiting(many: Any) -> None:
+    """No connection, of which there are few, and no transaction, which would keep SQLite's log growing."""
+    query = Query(level=Level.IMAGE, wanted=frozenset(["patient_id"]))
+    slow = [many.index.find(query) for _ in range(20)]
+    for matches in slow:
+        many.run(matches.__anext__())
+    assert len(find(many, Level.IMAGE)) == 35
+    if many.module.__name__ == "sdcc.index.sqlite":
+        many.tamper("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert many.path.with_name(f"{many.path.name}-wal").stat().st_size == 0
+    else:
+        assert many.select(
+            "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%' AND datname = %s",
+            [many.database],
+        ) == [(0,)]
+    for matches in slow:
+        many.run(matches.aclose())
 
 
 def test_objects_are_registered_while_matches_are_taken(many: Any, make: Make) -> None:
