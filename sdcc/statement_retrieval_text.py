@@ -130,10 +130,29 @@ Standard Conformance. An object is committed to when it is registered, its file 
 its Data Set is that which was taken on reception. Objects are kept until an administrator removes them, or
 one of the same SOP Instance UID takes their place.
 
-The N-ACTION response is sent when the request is durable: a restart of SDCC does not lose it. The result is
-reported with N-EVENT-REPORT, over the same association while that is open, else over one that SDCC opens as in
-2.2, and again until it is answered. Its Event Type is 1 where all objects are committed to, and 2
-where some are not; the Failure Reason (0008,1197) of these is:
+The N-ACTION response has one of these statuses:
+
+======  ==============================  =============================================================
+Status  Name                            Meaning
+======  ==============================  =============================================================
+0000    Success                         The request is durable, and will be reported on: a restart of
+                                        SDCC does not lose it.
+0110    Processing Failure              The Data Set cannot be parsed, or a fault of SDCC itself,
+                                        which its log describes.
+0112    No Such SOP Instance            The command's SOP Instance is not the well-known one.
+0115    Invalid Argument Value          The Transaction UID is that of another request under way.
+0118    No Such SOP Class               The command's SOP Class is not its Presentation Context's.
+0120    Missing Attribute               Transaction UID or Referenced SOP Sequence is absent.
+0121    Missing Attribute Value         One of their values is absent.
+0123    No Such Action Type             The Action Type is not 1.
+0124    Not Authorized                  The calling AE may not ask for commitment; see 5.1.
+0213    Resource Limitation             The request is too large, too much is owed already, or it
+                                        cannot be written down.
+======  ==============================  =============================================================
+
+The result is reported with N-EVENT-REPORT, over the same association while that is open, else over one that
+SDCC opens as in 2.2, and again for three days until it is answered. Its Event Type is 1 where all objects
+are committed to, and 2 where some are not; the Failure Reason (0008,1197) of these is:
 
 ======  ==============================  =============================================================
 Reason  Name                            Meaning

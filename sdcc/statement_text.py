@@ -1,7 +1,7 @@
 """The words of the conformance statement; `sdcc.statement` fills in what the configuration decides.
 
-Sections are those of the published statement of 2019/02/28. What stands here is what this version
-does, and nothing that it does not do yet.
+Sections are those of the published statement of 2019/02/28, and 2.3.3 to 2.3.6 follow its pattern. What stands
+here is what this version does, and nothing that it does not do yet.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
 
-from sdcc.archive import elements
+from sdcc.data_set import elements
 from sdcc.conversion.faults import CannotEncode
 from sdcc.data_set.elements import Encoding
 

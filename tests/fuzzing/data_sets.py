@@ -38,6 +38,7 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "DA": ("", "20240229", "19700101", "2024.02.29"),
     "DS": ("0.5",),
     "IS": ("", "1", "-12", "512"),
+    "LT": ("", "One line\r\nand \\ another"),
     "LO": ("", "Head 5.0", "A\\B", "x" * 64),
     "PN": ("", "Sent^By^Test", "A^B=C^D", "One^A\\Two^B"),
     "SH": ("", "A1", "CT01"),
