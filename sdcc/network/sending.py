@@ -7,6 +7,7 @@ known here of what the messages say, or of what comes in.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from itertools import chain
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -125,10 +126,9 @@ class Sender:
             command = b"".join(fragments(context_id, command_set, maximum_length=self._maximum_length))
             cutter = Cutter(context_id, is_command=False, room=self._fragment_room)
             async for chunk in data_set:
-                if not has_begun:  # only now: it may be that there is nothing to be read
-                    await self._portions((command,))
-                    has_begun = True
-                await self._portions(cutter.add(chunk))
+                # The Command Set goes with the first of it, not before: it may be that nothing can be read.
+                before, has_begun = () if has_begun else (command,), True
+                await self._portions(chain(before, cutter.add(chunk)))
             self._left -= MESSAGE_SHARE
             await self._portions((cutter.end(),) if has_begun else (command, cutter.end()))
             self._progressed()
