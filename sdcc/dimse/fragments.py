@@ -162,14 +162,21 @@ class Cutter:
 
     def add(self, chunk: bytes) -> Iterator[bytes]:
         """The PDUs that are known to be full and not the last."""
+        return map(b"".join, self.pieces(chunk))
+
+    def pieces(self, chunk: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
+        """Like :meth:`add`: of each PDU the header and the rest, for whoever joins several at once."""
         rest, room = self._rest, self._room
         start = room - len(rest)
         if len(chunk) > start:
             view = memoryview(chunk)
-            yield self._full(rest + view[:start])
+            header = PDataTF.header(
+                context_id=self._context_id, is_command=self._is_command, is_last=False, length=room
+            )
+            yield header, b"".join((rest, view[:start]))
             rest.clear()
             while len(chunk) - start > room:
-                yield self._full(view[start : start + room])
+                yield header, view[start : start + room]
                 start += room
             rest += view[start:]
         else:
@@ -178,9 +185,6 @@ class Cutter:
     def end(self) -> bytes:
         """The last PDU."""
         return _pdu(self._context_id, self._is_command, True, self._rest)
-
-    def _full(self, data: bytearray | memoryview) -> bytes:
-        return _pdu(self._context_id, self._is_command, False, data)
 
 
 def _pdu(context_id: int, is_command: bool, is_last: bool, data: bytes | bytearray | memoryview) -> bytes:

@@ -6,7 +6,8 @@ known here of what the messages say, or of what comes in.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from itertools import chain
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -125,12 +126,11 @@ class Sender:
             command = b"".join(fragments(context_id, command_set, maximum_length=self._maximum_length))
             cutter = Cutter(context_id, is_command=False, room=self._fragment_room)
             async for chunk in data_set:
-                if not has_begun:  # only now: it may be that there is nothing to be read
-                    await self._portions((command,))
-                    has_begun = True
-                await self._portions(cutter.add(chunk))
+                # The Command Set goes with the first of it, not before: it may be that nothing can be read.
+                before, has_begun = () if has_begun else ((command,),), True
+                await self._portions(chain(before, cutter.pieces(chunk)))
             self._left -= MESSAGE_SHARE
-            await self._portions((cutter.end(),) if has_begun else (command, cutter.end()))
+            await self._portions([(cutter.end(),)] if has_begun else [(command, cutter.end())])
             self._progressed()
         except AssociationLost:
             raise
@@ -143,20 +143,23 @@ class Sender:
             if isinstance(data_set, AsyncGenerator):
                 await data_set.aclose()
 
-    async def _portions(self, pdus: Iterable[bytes]) -> None:
-        """Send PDUs, a portion when the transport has taken the one before."""
-        portion: list[bytes] = []
+    async def _portions(self, pdus: Iterable[Sequence[bytes | memoryview]]) -> None:
+        """Send PDUs, a portion when the transport has taken the one before.
+
+        :param pdus: each in pieces: they are copied once, when a portion is made of them.
+        """
+        portion: list[bytes | memoryview] = []
         size = 0
         for pdu in pdus:
-            portion.append(pdu)
-            size += len(pdu)
+            portion += pdu
+            size += sum(map(len, pdu))
             if size >= PORTION:
                 await self._portion(portion, size)
                 portion, size = [], 0
         if portion:
             await self._portion(portion, size)
 
-    async def _portion(self, pdus: list[bytes], size: int) -> None:
+    async def _portion(self, pdus: list[bytes | memoryview], size: int) -> None:
         await self.room()
         self._left -= size
         self._send(b"".join(pdus))

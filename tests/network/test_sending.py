@@ -255,3 +255,13 @@ def test_who_gives_up_waiting_is_not_woken(bench: Bench) -> None:
     bench.sender.resume()
     assert bench.sent == []
     assert not bench.sender.is_inside_message
+
+
+def test_a_command_set_goes_out_with_the_first_of_its_data_set(bench: Bench) -> None:
+    """A write of its own costs as much as that of a portion."""
+    source = Source()
+    bench.stream(source.chunks())
+    source.give(bytes(20_000))
+    assert len(bench.sent) == 1
+    source.give(None)
+    assert b"".join(bench.sent) == bench.whole(bytes(20_000))
