@@ -34,6 +34,8 @@ from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
 from sdcc.config import Configuration, Local
 from sdcc.conformance import SOPClass
+from sdcc.conversion.converter import Converter
+from sdcc.conversion.converter import Reactor as ConversionReactor
 from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
@@ -46,13 +48,14 @@ from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.server import BACKLOG, MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
-from sdcc.services.commitment import CommitmentProvider
-from sdcc.services.query import QueryProvider
+from sdcc.services.commitment.provider import CommitmentProvider
+from sdcc.services.commitment.reports import Reports
+from sdcc.services.commitment.safekeeping import Safekeeping
+from sdcc.services.commitment.transactions import Transactions
+from sdcc.services.query_retrieve.query import QueryProvider
+from sdcc.services.query_retrieve.retrieve import RetrieveProvider
 from sdcc.services.registry import Registry
-from sdcc.services.reports import Reports
-from sdcc.services.safekeeping import Safekeeping
 from sdcc.services.storage import StorageProvider
-from sdcc.services.transactions import Transactions
 from sdcc.services.verification import VerificationProvider
 from sdcc.threads import LooseThreads, Threads
 
@@ -71,7 +74,7 @@ class CannotStart(Exception):
     """SDCC cannot run as it is configured; the text is for the administrator."""
 
 
-class Reactor(IReactorTCP, IReactorFromThreads, IndexReactor):
+class Reactor(IReactorTCP, IReactorFromThreads, IndexReactor, ConversionReactor):
     """What is used of a reactor."""
 
 
@@ -232,12 +235,20 @@ class SDCC(Service):
             self._transactions, self._storage_threads.run, lambda: self._objects.refusal
         )
         self._query = QueryProvider(self._index, maximum_answers=configuration.query.maximum_answers)
+        self._converter = Converter(reactor, self._objects.scratch)
+        self._retrieve = RetrieveProvider(self._objects, self._index, self._converter, self._caller, reactor)
         self._server = self._association_server()
 
     def _association_server(self) -> AssociationServer:
         configuration, reactor = self._configuration, self._reactor
         limits = AssociationLimits(configuration.association.maximum_open)
-        providers = (VerificationProvider(), self._storage, self._query, self._commitment)
+        providers = (
+            VerificationProvider(),
+            self._storage,
+            self._query,
+            self._retrieve,
+            self._commitment,
+        )
         sop_classes = provided(configuration.sop_classes, providers)
         circumstances = Circumstances(
             is_stopping=lambda: self._is_stopping,
@@ -361,6 +372,7 @@ class SDCC(Service):
             self._transactions.interrupt,
             self._server.stop,
             self._caller.stop,
+            self._converter.stop,
             self._transactions.stop,
             *([self._look.stop] if self._look else []),
             self._index.stop,

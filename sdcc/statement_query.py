@@ -9,7 +9,7 @@ from pydicom.datadict import dictionary_description
 
 from sdcc.queries import Level
 from sdcc.restructuredtext import table
-from sdcc.services.keys import INSTANCE_AVAILABILITY, KEYS, RETRIEVE_AE_TITLE, UNIQUE_KEYS
+from sdcc.services.query_retrieve.keys import INSTANCE_AVAILABILITY, KEYS, RETRIEVE_AE_TITLE, UNIQUE_KEYS
 
 _TEXT = "single value, list, wild card"
 #: How the keys of a VR are matched, besides universally (PS3.4 C.2.2.2).

@@ -1,7 +1,7 @@
 """The words of the conformance statement; `sdcc.statement` fills in what the configuration decides.
 
-Sections are those of the published statement of 2019/02/28, and 2.3.3 to 2.3.6 follow its pattern. What stands
-here is what this version does, and nothing that it does not do yet.
+Sections are those of the published statement of 2019/02/28; 2.3.3 to 2.3.6 follow its pattern. What
+stands here is what this version does, and nothing that it does not do yet.
 """
 
 from __future__ import annotations
@@ -97,13 +97,10 @@ counted against the limits of 2.1.2.
 - A Storage Commitment result that the association of its request is no longer there for: to the AE that
   asked, with one Presentation Context, Storage Commitment Push Model as SCP. The calling AE title is
   the one that was asked.
-- The administrator may verify a connection with ``sdccctl echo``, which proposes Verification with Implicit
-  VR Little Endian as SCU, and send files with ``sdccctl send``, which proposes their SOP Classes and
-  Transfer Syntaxes. The calling AE title is $first_local.
-
-The administrator may send files with ``sdccctl send``. That opens an association with a Presentation
-Context for each pair of SOP Class and Transfer Syntax that the files have, as SCU, and another one
-for each 128 of them. The Data Sets are sent as they are. The calling AE title is the same.
+- The administrator's ``sdccctl echo`` and ``sdccctl send``. The first proposes Verification with Implicit VR
+  Little Endian. The second has a Presentation Context for each pair of SOP Class and Transfer Syntax that
+  the files have, and another association for each 128 of them; the Data Sets are sent as they
+  are. Both are SCU. Their calling AE title is $first_local.
 
 2.3 Association Acceptance Policies
 -----------------------------------

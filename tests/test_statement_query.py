@@ -6,8 +6,8 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from sdcc.services.keys import KEYS
-from sdcc.services.matching import READINGS
+from sdcc.services.query_retrieve.keys import KEYS
+from sdcc.services.query_retrieve.matching import READINGS
 from sdcc.statement_query import MATCHINGS, answers_limit, query_keys
 
 

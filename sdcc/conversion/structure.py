@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from pydicom.datadict import dictionary_VR, private_dictionary_VR
 
-from sdcc.data_set import elements
 from sdcc.conversion.faults import CannotEncode
+from sdcc.data_set import elements
 from sdcc.data_set.elements import Encoding
 
 Bytes = bytes | mmap

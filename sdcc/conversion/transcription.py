@@ -11,7 +11,6 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sdcc.data_set import elements
 from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.conversion.faults import CannotEncode
 from sdcc.conversion.structure import (
@@ -23,6 +22,7 @@ from sdcc.conversion.structure import (
     Element,
     name,
 )
+from sdcc.data_set import elements
 from sdcc.data_set.elements import NO_VR, SHORT_VRS, Encoding
 
 ENCODINGS: Mapping[str, Encoding] = {

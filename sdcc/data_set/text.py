@@ -123,10 +123,13 @@ class Repertoire:
     #: What was wrong with the value itself; None: nothing.
     fault: str | None
 
-    def decode(self, value: bytes, *, person_name: bool = False) -> tuple[str, str | None]:
+    def decode(
+        self, value: bytes, *, person_name: bool = False, is_single: bool = False
+    ) -> tuple[str, str | None]:
         """The text of one value, or of several with a backslash between.
 
         Each is without its padding, and a name without the component groups left empty at its end.
+        Where there can only be one, a backslash is text like any other (PS3.5 6.2, LT, ST and UT).
         The second of the pair says what was wrong, if anything: then U+FFFD stands in the text
         for what could not be decoded, or the text can be doubted.
         """
@@ -136,7 +139,8 @@ class Repertoire:
         else:
             text, fault = _decode(self.decoder, value)
         padding = " \0=" if person_name else " \0"
-        text = "\\".join([single.rstrip(padding).lstrip(" \0") for single in text.split("\\")])
+        singles = [text] if is_single else text.split("\\")
+        text = "\\".join([single.rstrip(padding).lstrip(" \0") for single in singles])
         if not text.isprintable() and _NOT_TEXT.search(text):
             return _NOT_TEXT.sub("\ufffd", text), fault or "control characters"
         return text, fault

@@ -31,6 +31,10 @@ def _text(element: Element, repertoire: Repertoire, _: Encoding) -> tuple[str | 
     return _bounded(*repertoire.decode(element.value))
 
 
+def _long_text(element: Element, repertoire: Repertoire, _: Encoding) -> tuple[str | None, str | None]:
+    return _bounded(*repertoire.decode(element.value, is_single=True))
+
+
 def _person_name(element: Element, repertoire: Repertoire, _: Encoding) -> tuple[str | None, str | None]:
     return _bounded(*repertoire.decode(element.value, person_name=True))
 
@@ -112,7 +116,7 @@ READERS: Mapping[str, Reader] = {
     "DS": _code_string,
     "IS": _single(integer, "not an integer"),
     "LO": _text,
-    "LT": _text,
+    "LT": _long_text,
     "PN": _person_name,
     "SH": _text,
     "TM": _single(time, "not a time"),

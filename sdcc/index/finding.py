@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from sdcc.index import approaches, attributes, matching
@@ -32,7 +32,7 @@ Select = Callable[[str, Sequence[object]], Awaitable[Sequence[Sequence[Any]]]]
 Row = Sequence[Any]
 
 
-async def find(dialect: Dialect, query: Query, select: Select) -> AsyncIterator[Match]:
+async def find(dialect: Dialect, query: Query, select: Select) -> AsyncGenerator[Match, None]:
     """See :class:`~sdcc.interfaces.IIndex`.
 
     :raises ValueError: an attribute is none of the query's level, nor of one above.

@@ -68,7 +68,8 @@ def test_it_says_what_the_configuration_means(
         (
             "unknown_callers = 'accept'",
             [
-                "other AEs     accepted from everywhere; from another host may use storage, verification alone",
+                "other AEs     accepted from everywhere; "
+                "from another host may use storage, verification alone",
             ],
         ),
         (

@@ -221,3 +221,9 @@ def test_any_bytes_give_what_the_index_takes(vr, value, encoding):
     elif isinstance(found, int):
         assert -(2**31) <= found < 2**31
     assert fault is None or "\\" not in fault
+
+
+def test_a_backslash_in_a_long_text_is_text():
+    """And what comes before it keeps its spaces: there are no several values to trim."""
+    assert read("LT", b"left \\ right\r\nbelow ") == ("left \\ right\r\nbelow", None)
+    assert read("LO", b"left \\ right ") == ("left\\right", None)

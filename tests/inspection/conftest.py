@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sdcc.inspection.files import Files
 from sdcc.inspection.findings import Finding, Kind
 from sdcc.inspection.inspection import Inspection
 from sdcc.interfaces import IIndex, LooseRow, Registered, StoredObject
+from sdcc.queries import Holding, Match, Query
 
 from ..archives import Reception, receiver
 
@@ -155,6 +156,12 @@ class Index:
         del self.rows[sop_instance_uid]
         self.gone.add(path)
         return True
+
+    def find(self, query: Query) -> AsyncGenerator[Match, None]:
+        raise AssertionError("no inspection asks so")
+
+    async def holdings(self, query: Query) -> Sequence[Holding]:
+        raise AssertionError("no inspection asks so")
 
     async def loose_rows(self) -> AsyncIterator[LooseRow]:
         self._called("loose_rows")

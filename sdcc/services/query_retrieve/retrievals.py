@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sdcc.queries import Condition, Level, Query, SingleValue
-from sdcc.services.identifiers import demand_unique_keys, mismatch, read_identifier
-from sdcc.services.keys import KEYS, UNIQUE_KEYS
+from sdcc.services.query_retrieve.identifiers import demand_unique_keys, mismatch, read_identifier
+from sdcc.services.query_retrieve.keys import KEYS, UNIQUE_KEYS
 from sdcc.upper_layer.negotiation import PresentationContext
 
 

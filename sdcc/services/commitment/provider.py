@@ -16,9 +16,9 @@ from sdcc.dimse.command import CommandField
 from sdcc.dimse.messages import ActionRequest, error_comment
 from sdcc.dimse.status import Status
 from sdcc.interfaces import IOperation, IServiceProvider, Outcome, RunInThread, Session
+from sdcc.services.commitment.references import NotAcceptable, read_action_information
+from sdcc.services.commitment.transactions import TooMuchOwed, TransactionInUse, Transactions
 from sdcc.services.operation import Decided
-from sdcc.services.references import NotAcceptable, read_action_information
-from sdcc.services.transactions import TooMuchOwed, TransactionInUse, Transactions
 
 #: The one Action Type (PS3.4 Table J.3-1).
 REQUEST_STORAGE_COMMITMENT = 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sdcc.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, Element
 from sdcc.data_set.text import DEFAULT_REPERTOIRE, repertoire
 from sdcc.queries import DateRange, PersonName, SingleValue, TimeRange, UIDList, WildCard
-from sdcc.services.matching import LONGEST_TEXT, READINGS, BadValue, read_matching
+from sdcc.services.query_retrieve.matching import LONGEST_TEXT, READINGS, BadValue, read_matching
 
 NEW_YEAR, LEAP_DAY = date(2024, 1, 1), date(2024, 2, 29)
 LAST = 999_999

@@ -34,9 +34,9 @@ from sdcc.interfaces import (
     Provenance,
     RunInThread,
 )
-from sdcc.services.pauses import Pauses
-from sdcc.services.references import Failure, event_information
-from sdcc.services.safekeeping import COMMITTED
+from sdcc.services.commitment.pauses import Pauses
+from sdcc.services.commitment.references import Failure, event_information
+from sdcc.services.commitment.safekeeping import COMMITTED
 from sdcc.upper_layer.items import ProposedContext
 from sdcc.upper_layer.negotiation import PresentationContext
 

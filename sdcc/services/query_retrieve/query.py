@@ -16,10 +16,10 @@ from sdcc.dimse.command import CommandField
 from sdcc.dimse.messages import FindRequest
 from sdcc.dimse.status import Status
 from sdcc.interfaces import AssociationLost, IIndex, IOperation, IServiceProvider, Outcome, Session
-from sdcc.services.answers import Answers
-from sdcc.services.identifiers import BadIdentifier, GatheredIdentifier
 from sdcc.services.operation import Decided
-from sdcc.services.questions import Question, read_question
+from sdcc.services.query_retrieve.answers import Answers
+from sdcc.services.query_retrieve.identifiers import BadIdentifier, GatheredIdentifier
+from sdcc.services.query_retrieve.questions import Question, read_question
 
 
 @implementer(IServiceProvider)

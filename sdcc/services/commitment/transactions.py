@@ -23,9 +23,9 @@ from sdcc.interfaces import (
     IConversation,
     Provenance,
 )
-from sdcc.services.pauses import Pauses
-from sdcc.services.references import ActionInformation, digest
-from sdcc.services.reports import (
+from sdcc.services.commitment.pauses import Pauses
+from sdcc.services.commitment.references import ActionInformation, digest
+from sdcc.services.commitment.reports import (
     FIRST_PAUSE,
     GIVEN_UP_AFTER,
     LONGEST_PAUSE,
@@ -34,7 +34,7 @@ from sdcc.services.reports import (
     Recipient,
     Reports,
 )
-from sdcc.services.safekeeping import Interrupted, Safekeeping
+from sdcc.services.commitment.safekeeping import Interrupted, Safekeeping
 
 #: What may be owed at once: more than a modality asks for in three days during which nobody takes its
 #: reports. A transaction costs about 1 KiB of memory, a reference two bytes, and some hundred on disk.

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 
 from sdcc.data_set.text import SPECIFIC_CHARACTER_SET
 from sdcc.queries import Condition, DateRange, DateTimeCondition, Level, Matching, Query, TimeRange
-from sdcc.services.identifiers import Identifier, demand_unique_keys, read_identifier
-from sdcc.services.keys import INSTANCE_AVAILABILITY, KEYS, QUERY_RETRIEVE_LEVEL, RETRIEVE_AE_TITLE
+from sdcc.services.query_retrieve.identifiers import Identifier, demand_unique_keys, read_identifier
+from sdcc.services.query_retrieve.keys import (
+    INSTANCE_AVAILABILITY,
+    KEYS,
+    QUERY_RETRIEVE_LEVEL,
+    RETRIEVE_AE_TITLE,
+)
 from sdcc.upper_layer.negotiation import PresentationContext
 
 #: Query/Retrieve View and Timezone Offset From UTC: they say how to answer, which is not negotiated here.

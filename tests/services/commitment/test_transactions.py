@@ -24,10 +24,10 @@ from sdcc.interfaces import (
     IOwnAssociation,
     Reference,
 )
-from sdcc.services.references import ActionInformation, digest
-from sdcc.services.reports import Reports
-from sdcc.services.safekeeping import Safekeeping
-from sdcc.services.transactions import Transactions
+from sdcc.services.commitment.references import ActionInformation, digest
+from sdcc.services.commitment.reports import Reports
+from sdcc.services.commitment.safekeeping import Safekeeping
+from sdcc.services.commitment.transactions import Transactions
 
 from .owing import CT, PROVENANCE, Caller, Conversation, Journal, OwnAssociation, store
 

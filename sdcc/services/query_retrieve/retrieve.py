@@ -33,11 +33,12 @@ from sdcc.interfaces import (
     Session,
 )
 from sdcc.queries import Condition, Match, Query, UIDList
-from sdcc.services.destination import Called, Destination, Requestor
 from sdcc.services.operation import Decided
-from sdcc.services.outgoing import WANTED, Coming, Outgoing
-from sdcc.services.retrieve_identifier import BadIdentifier, GatheredIdentifier, read_retrieval
-from sdcc.services.sub_operations import Pending, Tally
+from sdcc.services.query_retrieve.destination import Called, Destination, Requestor
+from sdcc.services.query_retrieve.identifiers import BadIdentifier, GatheredIdentifier
+from sdcc.services.query_retrieve.outgoing import WANTED, Coming, Outgoing
+from sdcc.services.query_retrieve.retrievals import read_retrieval
+from sdcc.services.query_retrieve.sub_operations import Pending, Tally
 
 
 class IndexFailed(Exception):

@@ -15,9 +15,9 @@ from sdcc.data_set.elements import SHORT_VRS
 from sdcc.data_set.text import SPECIFIC_CHARACTER_SET, Repertoire, repertoire
 from sdcc.data_set.written_text import encode
 from sdcc.queries import Match
-from sdcc.services.keys import INSTANCE_AVAILABILITY, QUERY_RETRIEVE_LEVEL, RETRIEVE_AE_TITLE
-from sdcc.services.matching import IN_CHARACTER_SETS
-from sdcc.services.questions import Question
+from sdcc.services.query_retrieve.keys import INSTANCE_AVAILABILITY, QUERY_RETRIEVE_LEVEL, RETRIEVE_AE_TITLE
+from sdcc.services.query_retrieve.matching import IN_CHARACTER_SETS
+from sdcc.services.query_retrieve.questions import Question
 
 #: What holds every text.
 UTF_8 = b"ISO_IR 192"

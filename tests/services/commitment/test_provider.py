@@ -17,12 +17,12 @@ from sdcc.conformance import EXPLICIT_VR_LITTLE_ENDIAN, STORAGE_COMMITMENT, STOR
 from sdcc.dimse.messages import ActionRequest
 from sdcc.dimse.status import Status
 from sdcc.interfaces import IOperation, IServiceProvider, Outcome, Reference
-from sdcc.services import commitment, transactions
-from sdcc.services.commitment import CommitmentProvider
-from sdcc.services.references import event_information
-from sdcc.services.reports import Reports
-from sdcc.services.safekeeping import Safekeeping
-from sdcc.services.transactions import Transactions
+from sdcc.services.commitment import provider, transactions
+from sdcc.services.commitment.provider import CommitmentProvider
+from sdcc.services.commitment.references import event_information
+from sdcc.services.commitment.reports import Reports
+from sdcc.services.commitment.safekeeping import Safekeeping
+from sdcc.services.commitment.transactions import Transactions
 
 from .owing import CT, PROVENANCE, Caller, Conversation, Journal
 
@@ -203,7 +203,7 @@ def test_another_peer_may_have_the_same_uid(scene, result_of):
 
 def test_a_data_set_that_is_too_long_goes_by(scene, result_of, written, monkeypatch):
     data = asked(A, B)
-    monkeypatch.setattr(commitment, "MAXIMUM_DATA_SET", len(data) - 1)
+    monkeypatch.setattr(provider, "MAXIMUM_DATA_SET", len(data) - 1)
     operation = scene.act(data)
     assert operation._data == b""
     outcome = result_of(operation.complete())
@@ -214,7 +214,7 @@ def test_a_data_set_that_is_too_long_goes_by(scene, result_of, written, monkeypa
 
 def test_all_that_come_in_at_once_are_bounded_together(scene, result_of, monkeypatch):
     data = asked(A)
-    monkeypatch.setattr(commitment, "MAXIMUM_COLLECTED", 2 * len(data))
+    monkeypatch.setattr(provider, "MAXIMUM_COLLECTED", 2 * len(data))
     first, second, third = (scene.act(asked(A, uid=f"1.9.{number}")) for number in (1, 2, 3))
     assert result_of(third.complete()).status == 0x0213
     ensureDeferred(first.abandon())

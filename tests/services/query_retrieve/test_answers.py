@@ -10,11 +10,11 @@ import pytest
 from pydicom.datadict import keyword_for_tag
 
 from sdcc.conformance import CHARACTER_SETS
-from sdcc.services.answers import Answers
-from sdcc.services.keys import KEYS
+from sdcc.services.query_retrieve.answers import Answers
+from sdcc.services.query_retrieve.keys import KEYS
 
-from ..data_set.test_text import MULTI_BYTE, SINGLE_BYTE, last_part
-from ..interop.objects import element
+from ...data_set.test_text import MULTI_BYTE, SINGLE_BYTE, last_part
+from ...interop.objects import element
 from .asking import EXPLICIT, IMPLICIT, PATIENT_ROOT, RELATIONAL, ask
 
 JANE = {"patient_name": "DOE^JANE", "patient_id": "P1"}

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sdcc.interfaces import AssociationLost, ICaller, IOwnAssociation, IRequests
 from sdcc.queries import Holding
-from sdcc.services.storage_contexts import Batch, batches
+from sdcc.services.query_retrieve.storage_contexts import Batch, batches
 
 #: Associations that are opened anew in one retrieval, for what is left where the peer broke one.
 MOST_REOPENED = 1

@@ -12,8 +12,8 @@ from zope.interface.verify import verifyObject
 from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH, FindRequest
 from sdcc.interfaces import AssociationLost, IOperation, IServiceProvider
 from sdcc.queries import Level
-from sdcc.services.identifiers import LONGEST_IDENTIFIER
-from sdcc.services.query import QueryProvider
+from sdcc.services.query_retrieve.identifiers import LONGEST_IDENTIFIER
+from sdcc.services.query_retrieve.query import QueryProvider
 
 from .asking import EXPLICIT, STUDY_ROOT, context, identifier
 

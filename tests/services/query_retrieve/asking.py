@@ -8,11 +8,11 @@ import pytest
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from sdcc import conformance
-from sdcc.services.identifiers import BadIdentifier
-from sdcc.services.questions import read_question
+from sdcc.services.query_retrieve.identifiers import BadIdentifier
+from sdcc.services.query_retrieve.questions import read_question
 from sdcc.upper_layer.negotiation import PresentationContext
 
-from ..interop.objects import element
+from ...interop.objects import element
 
 EXPLICIT, IMPLICIT = conformance.EXPLICIT_VR_LITTLE_ENDIAN, conformance.IMPLICIT_VR_LITTLE_ENDIAN
 PATIENT_ROOT, STUDY_ROOT = conformance.PATIENT_ROOT_FIND, conformance.STUDY_ROOT_FIND

@@ -12,8 +12,8 @@ from twisted.logger import LogLevel, capturedLogs
 
 from sdcc.dimse.status import Status
 from sdcc.interfaces import Reference
-from sdcc.services import safekeeping
-from sdcc.services.safekeeping import Interrupted, Safekeeping
+from sdcc.services.commitment import safekeeping
+from sdcc.services.commitment.safekeeping import Interrupted, Safekeeping
 
 from .owing import CT, failure_of, store
 

@@ -11,9 +11,9 @@ from pydicom.datadict import keyword_for_tag
 
 from sdcc.dimse.status import Status
 from sdcc.queries import Condition, DateTimeCondition, Level, PersonName, SingleValue, UIDList
-from sdcc.services.identifiers import BadIdentifier
-from sdcc.services.keys import KEYS
-from sdcc.services.questions import read_question
+from sdcc.services.query_retrieve.identifiers import BadIdentifier
+from sdcc.services.query_retrieve.keys import KEYS
+from sdcc.services.query_retrieve.questions import read_question
 
 from .asking import (
     COMBINED,

@@ -26,9 +26,9 @@ from sdcc.interfaces import (
     IScratchFile,
 )
 from sdcc.queries import Condition, Level, Match, Query, SingleValue
-from sdcc.services.destination import Destination
-from sdcc.services.storage_contexts import way
-from sdcc.services.sub_operations import Tally
+from sdcc.services.query_retrieve.destination import Destination
+from sdcc.services.query_retrieve.storage_contexts import way
+from sdcc.services.query_retrieve.sub_operations import Tally
 
 
 class Unsendable(Exception):

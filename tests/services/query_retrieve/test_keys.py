@@ -10,8 +10,8 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from sdcc import conformance
 from sdcc.interfaces import Instance, Series, StoredFile, Study
 from sdcc.queries import DERIVED, Level
-from sdcc.services.keys import KEYS, MODELS, UNIQUE_KEYS
-from sdcc.services.matching import READINGS
+from sdcc.services.query_retrieve.keys import KEYS, MODELS, UNIQUE_KEYS
+from sdcc.services.query_retrieve.matching import READINGS
 
 FIELDS = {
     field.name: level

@@ -28,7 +28,7 @@ from sdcc.interfaces import (
     Session,
 )
 from sdcc.queries import Condition, Holding, Level, SingleValue, UIDList
-from sdcc.services.retrieve import RetrieveProvider
+from sdcc.services.query_retrieve.retrieve import RetrieveProvider
 from sdcc.upper_layer.negotiation import PresentationContext
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"

@@ -1,7 +1,8 @@
 """The Identifiers of requests (PS3.4 C.4.1.1.3, C.4.2.1.4): gathered, parsed, and judged as far as all
 are alike.
 
-What they ask for is read by :mod:`sdcc.services.questions` and :mod:`sdcc.services.retrievals`.
+What they ask for is read by :mod:`~sdcc.services.query_retrieve.questions` and
+:mod:`~sdcc.services.query_retrieve.retrievals`.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from sdcc.queries import (
     Matching,
     SingleValue,
 )
-from sdcc.services.keys import (
+from sdcc.services.query_retrieve.keys import (
     KEYS,
     MODELS,
     QUERY_RETRIEVE_LEVEL,
     UNIQUE_KEYS,
 )
-from sdcc.services.matching import BadValue, read_matching
+from sdcc.services.query_retrieve.matching import BadValue, read_matching
 from sdcc.upper_layer.negotiation import PresentationContext
 
 #: Bytes of an Identifier: a list of four thousand UIDs. All of them are in memory at once.

@@ -15,8 +15,8 @@ from pydicom.sequence import Sequence
 from sdcc.conformance import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.dimse.status import Status
 from sdcc.interfaces import Reference
-from sdcc.services import references
-from sdcc.services.references import (
+from sdcc.services.commitment import references
+from sdcc.services.commitment.references import (
     Failure,
     NotAcceptable,
     digest,

@@ -6,8 +6,8 @@ import pytest
 
 from sdcc import conformance
 from sdcc.queries import Condition, Level, SingleValue, UIDList
-from sdcc.services.identifiers import BadIdentifier
-from sdcc.services.retrievals import read_retrieval
+from sdcc.services.query_retrieve.identifiers import BadIdentifier
+from sdcc.services.query_retrieve.retrievals import read_retrieval
 
 from .asking import RELATIONAL, context, identifier
 

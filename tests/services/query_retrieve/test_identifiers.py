@@ -7,8 +7,8 @@ import pytest
 from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH
 from sdcc.dimse.status import Status
 from sdcc.queries import PersonName
-from sdcc.services.identifiers import MOST_ELEMENTS, BadIdentifier
-from sdcc.services.questions import read_question
+from sdcc.services.query_retrieve.identifiers import MOST_ELEMENTS, BadIdentifier
+from sdcc.services.query_retrieve.questions import read_question
 
 from .asking import IMPLICIT, PATIENT_ROOT, STUDY_ROOT, ask, conditions, context, identifier, refused
 

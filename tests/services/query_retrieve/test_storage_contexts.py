@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sdcc.queries import Holding
-from sdcc.services.storage_contexts import MOST_CONTEXTS, batches, way
+from sdcc.services.query_retrieve.storage_contexts import MOST_CONTEXTS, batches, way
 from sdcc.upper_layer.negotiation import PresentationContext
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
