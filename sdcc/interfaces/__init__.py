@@ -1,0 +1,78 @@
+"""The contracts between the layers, and the values that cross them.
+
+Services know these and never the archive or the index behind them; `sdcc.service` alone chooses the
+implementations. Nothing here performs I/O or knows Twisted's reactor.
+"""
+
+from sdcc.interfaces.archive import IObjectStore, IReception, IScratchFile
+from sdcc.interfaces.associations import AssociationLost, ICaller, IOwnAssociation, IRequests
+from sdcc.interfaces.commitments import CommitmentRequest, ICommitmentJournal, Reference
+from sdcc.interfaces.conversion import CannotConvert, IConverter
+from sdcc.interfaces.index import IIndex, LooseRow
+from sdcc.interfaces.not_stored import (
+    CannotUnderstand,
+    DataSetMismatch,
+    NotStored,
+    OutcomeUnknown,
+    OutOfResources,
+    Unstorable,
+)
+from sdcc.interfaces.objects import (
+    Announcement,
+    Instance,
+    Kept,
+    Provenance,
+    Registered,
+    Series,
+    StoredFile,
+    StoredObject,
+    Study,
+)
+from sdcc.interfaces.services import (
+    IConversation,
+    IOperation,
+    IServiceProvider,
+    Outcome,
+    Session,
+    SubOperations,
+)
+from sdcc.interfaces.threads import RunInThread
+
+__all__ = [
+    "Announcement",
+    "AssociationLost",
+    "CannotConvert",
+    "CannotUnderstand",
+    "CommitmentRequest",
+    "DataSetMismatch",
+    "ICaller",
+    "ICommitmentJournal",
+    "IConversation",
+    "IConverter",
+    "IIndex",
+    "IObjectStore",
+    "IOperation",
+    "IOwnAssociation",
+    "IReception",
+    "IRequests",
+    "IScratchFile",
+    "IServiceProvider",
+    "Instance",
+    "Kept",
+    "LooseRow",
+    "NotStored",
+    "OutOfResources",
+    "Outcome",
+    "OutcomeUnknown",
+    "Provenance",
+    "Reference",
+    "Registered",
+    "RunInThread",
+    "Series",
+    "Session",
+    "StoredFile",
+    "StoredObject",
+    "Study",
+    "SubOperations",
+    "Unstorable",
+]
