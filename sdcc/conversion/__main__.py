@@ -15,7 +15,9 @@ import os
 import resource
 import signal
 import sys
+import traceback
 import warnings
+from types import TracebackType
 from typing import Any
 
 from sdcc.conversion.conversion import convert
@@ -29,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--memory", type=int, required=True, help="bytes that may be allocated")
     limit(parser.parse_args().memory)
+    sys.excepthook = say_where
     warnings.simplefilter("ignore")
     logging.disable()
     for line in sys.stdin:
@@ -39,6 +42,13 @@ def limit(memory: int) -> None:
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def say_where(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """A traceback that ends without the error's own words: it goes to the log, and they may hold a value of
+    the Data Set."""
+    traceback.print_tb(where)
+    print(kind.__name__, file=sys.stderr)
 
 
 def answer(job: dict[str, Any]) -> dict[str, str]:

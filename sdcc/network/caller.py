@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
@@ -11,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
@@ -132,13 +134,13 @@ class Caller:
             seconds = (end - self._reactor.seconds()) / (len(addresses) - number)
             endpoint = self._endpoint(address, remote, seconds)
             try:
-                await endpoint.connect(Factory.forProtocol(lambda: association))
+                await endpoint.connect(_factory(association))
                 return
             except ConnectingCancelledError:
                 raise CancelledError from None
             except ConnectError as error:
                 failure = error
-        raise NotConnected(f"{where}: {failure}") from None
+        raise NotConnected(f"{where}: {_why(failure)}") from None
 
     def _endpoint(self, address: str, remote: Remote, seconds: float) -> IStreamClientEndpoint:
         """The one place that knows how a peer is reached."""
@@ -164,3 +166,16 @@ class Caller:
 
     async def _look_up(self, host: str) -> frozenset[IPAddress]:
         return await self._resolve(host)
+
+
+def _factory(association: OwnAssociation) -> Factory[Any]:
+    factory: Factory[Any] = Factory.forProtocol(lambda: association)
+    factory.noisy = False  # its address in memory is nothing for the log
+    return factory
+
+
+def _why(error: ConnectError) -> str:
+    """In so few words that they fit into an Error Comment behind the address."""
+    if isinstance(error, ConnectTimeout):
+        return "no answer in time"
+    return os.strerror(error.osError) if isinstance(error.osError, int) else str(error)

@@ -276,6 +276,17 @@ def test_the_process_ends_when_nobody_is_left_to_tell_it_anything(tmp_path, lab)
     assert done.stderr == ""
 
 
+def test_a_fault_of_the_program_is_told_without_its_words(tmp_path):
+    """They may be a patient's; and what it says goes to the log."""
+    done = subprocess.run(
+        COMMAND, input='{"path": "Patient^Some"', capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("JSONDecodeError\n")
+    assert "conversion/__main__.py" in done.stderr
+    assert "Expecting" not in done.stderr
+
+
 def test_the_process_gets_no_more_memory_than_it_may_have(tmp_path, lab):
     """A frame that is said to be of 65,535 x 65,535 pixels: this decoder gives up with all its process."""
     data = lab.shipped("MR_small_RLE.dcm").read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address
@@ -16,6 +17,7 @@ from twisted.python.failure import Failure
 
 from sdcc import conformance
 from sdcc.config import Remote
+from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH
 from sdcc.network.caller import MAXIMUM_CONTEXTS
 from sdcc.network.lost import AssociationRejected, NotConnected
 from sdcc.upper_layer.items import MaximumLength, ProposedContext, RoleSelection
@@ -102,9 +104,26 @@ def test_where_none_answers_the_last_error_is_told(line: Callable[..., Line]) ->
     outcome = opening(ours)
     fail(ours)
     fail(ours, ConnectionTimeout())
+    assert outcome.error(NotConnected) == "no connection to peer.example.org:104: no answer in time"
+
+
+def test_why_there_is_no_connection_fits_into_an_error_comment(line: Callable[..., Line]) -> None:
+    ours = line(replace(PEER, address="255.255.255.255", port=65535))
+    outcome = opening(ours)
+    fail(ours, ConnectionRefusedError(errno.ECONNREFUSED))
     words = outcome.error(NotConnected)
-    assert words.startswith("no connection to peer.example.org:104: ")
-    assert "timeout" in words
+    assert words == "no connection to 255.255.255.255:65535: Connection refused"
+    assert len(words) <= MAXIMUM_COMMENT_LENGTH
+
+
+def test_the_log_is_told_nothing_of_factories(line: Callable[..., Line], lines: list[str]) -> None:
+    """Twisted tells of each that begins and ends, and where it is in memory, unless it is asked not to."""
+    ours = line(PEER)
+    opening(ours)
+    *_, factory, _, _ = ours.reactor.tcpClients[-1]
+    factory.doStart()
+    factory.doStop()
+    assert lines == []
 
 
 def test_a_name_without_an_address_is_told(line: Callable[..., Line]) -> None:

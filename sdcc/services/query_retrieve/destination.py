@@ -66,7 +66,7 @@ class Called:
         try:
             self.requests = await self._caller.open(self._ae_title, self._calling_ae, self._batch.contexts)
         except AssociationLost as lost:
-            self.fault = f"no association: {lost}"
+            self.fault = str(lost)
 
     async def broken(self, reason: str, *, by_peer: bool = True) -> bool:
         if self.requests is not None:

@@ -30,6 +30,9 @@ from sdcc.services.query_retrieve.destination import Destination
 from sdcc.services.query_retrieve.storage_contexts import way
 from sdcc.services.query_retrieve.sub_operations import Tally
 
+#: Of a retrieval's objects that are not sent, how many the log names.
+MOST_NAMED = 20
+
 
 class Unsendable(Exception):
     """An object is not sent. The text is for the log and an Error Comment: no patient data in it."""
@@ -233,7 +236,9 @@ class Outgoing:
         return replace(request, move_originator_ae_title=ae_title, move_originator_message_id=message_id)
 
     def _tell(self, found: Found, reason: str) -> None:
-        self._log.debug("{uid} is not sent: {reason}", uid=found.sop_instance_uid, reason=reason)
+        """Who asked has the whole list."""
+        if self._tally.failed <= MOST_NAMED:
+            self._log.debug("{uid} is not sent: {reason}", uid=found.sop_instance_uid, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

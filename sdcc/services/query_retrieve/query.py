@@ -74,7 +74,11 @@ class _Find:
         except AssociationLost:
             return self._ended(Status.CANCEL, "the peer is gone")
         except (OSError, ValueError) as fault:
-            self._log.warn("A query could not be answered: {fault}", fault=fault)
+            self._log.warn(
+                "C-FIND of {ae}: the index cannot be read: {fault}",
+                ae=self._session.provenance.calling_ae,
+                fault=fault,
+            )
             return self._ended(Status.OUT_OF_RESOURCES, "The index cannot be read, see the log")
 
     async def _answer(self, question: Question) -> Outcome:

@@ -82,7 +82,7 @@ class RetrieveProvider:
         if not self._caller.may_call(ae_title):
             return Decided(
                 Status.MOVE_DESTINATION_UNKNOWN,
-                "Move Destination is no [[remote]] with a port",
+                error_comment(f"Move Destination {ae_title!r} is no [[remote]] with a port"),
                 on_written=session.on_written,
             )
         destination = Called(self._caller, ae_title, session.provenance.called_ae)
@@ -129,10 +129,12 @@ class _Retrieval:
         self._clock = clock
         self._identifier = GatheredIdentifier(session)
         self._tally = Tally(0)
-        #: For the log.
+        #: Both for the log.
         self._whither = ""
+        self._whose = f"C-GET of {session.provenance.calling_ae}"
         if isinstance(request, MoveRequest):
             self._whither = f"to {request.move_destination.strip()}: "
+            self._whose = f"C-MOVE of {session.provenance.calling_ae} to {request.move_destination.strip()}"
 
     def write(self, data: memoryview) -> None:
         self._identifier.write(data)
@@ -151,7 +153,7 @@ class _Retrieval:
         try:
             holdings = await self._index.holdings(query)
         except (OSError, ValueError) as error:
-            self._log.warn("The index cannot say what a retrieval is of: {error}", error=error)
+            self._log.warn("{whose}: the index cannot be read: {error}", whose=self._whose, error=error)
             return self._ended(Status.UNABLE_TO_CALCULATE_MATCHES, "The index cannot be read, see the log")
         self._tally = Tally(sum(holding.count for holding in holdings))
         pending = Pending(
@@ -163,7 +165,9 @@ class _Retrieval:
                 await self._destination.open()
                 await self._send(_of_classes(query, sop_classes), pending)
         except IndexFailed as error:
-            self._log.warn("The index failed in the midst of a retrieval: {error}", error=error)
+            self._log.warn(
+                "{whose}: the index failed in the midst of it: {error}", whose=self._whose, error=error
+            )
             return self._ended(
                 Status.UNABLE_TO_PERFORM_SUB_OPERATIONS, "The index cannot be read, see the log"
             )
@@ -231,8 +235,8 @@ class _Retrieval:
         tally = self._tally
         for reason, count in tally.reasons.most_common():
             self._log.warn(
-                "{whither}{count} of {all} not sent: {reason}",
-                whither=self._whither,
+                "{whose}: {count} of {all} not sent: {reason}",
+                whose=self._whose,
                 count=count,
                 all=tally.done,
                 reason=reason,

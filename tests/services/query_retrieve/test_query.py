@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
 from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH, FindRequest
@@ -200,7 +200,7 @@ def test_an_index_that_fails_is_out_of_resources_and_in_the_log(perform, fault):
     assert len(conversation.responses) == 2
     assert (outcome.status, outcome.comment) == (0xA700, "The index cannot be read, see the log")
     [event] = logged
-    assert str(event["fault"]) == str(fault)
+    assert formatEvent(event) == f"C-FIND of CT01: the index cannot be read: {fault}"
 
 
 def test_a_fault_of_the_program_is_none_of_the_index(begin):

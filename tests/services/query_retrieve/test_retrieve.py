@@ -23,6 +23,8 @@ from sdcc.interfaces import (
     IServiceProvider,
     SubOperations,
 )
+from sdcc.printable import AE_LENGTH
+from sdcc.services.query_retrieve.outgoing import MOST_NAMED
 
 from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Retrieving, Scratch, elements, study
 
@@ -184,7 +186,7 @@ def test_what_cannot_be_converted_is_counted_and_told(rig, logged):
     assert outcome.comment == "it cannot be converted: frame 1 is broken"
     (warning,) = [event for event in logged if event["log_level"].name == "warn"]
     assert warning["log_format"].format(**warning) == (
-        "to WORKSTATION: 1 of 2 not sent: it cannot be converted: frame 1 is broken"
+        "C-MOVE of READER to WORKSTATION: 1 of 2 not sent: it cannot be converted: frame 1 is broken"
     )
 
 
@@ -286,13 +288,29 @@ def test_no_uid_is_in_a_log_line_above_debug(rig, logged):
     assert {level for level, text in told if "1.2.3.4.5" in text} == {"debug"}
 
 
+def test_of_many_objects_that_are_not_sent_the_log_names_the_first(rig, logged):
+    rig.add(*(f"1.2.{number}" for number in range(MOST_NAMED + 5)))
+    rig.caller.refusals = ["no connection"]
+    outcome = rig.move().result
+    assert len(listed(outcome)) == MOST_NAMED + 5
+    named = [event["uid"] for event in logged if event["log_level"].name == "debug"]
+    assert named == listed(outcome)[:MOST_NAMED]
+
+
+def test_a_longest_destination_is_named_whole(rig):
+    title = "A" * AE_LENGTH
+    assert rig.move(destination=title).result.comment.endswith(f"'{title}' is no [[remote]] with a port")
+
+
 # --- what is not begun -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("destination", ["NOBODY", "workstation", ""])
 def test_an_unknown_destination(rig, destination):
     rig.add("1.1")
-    assert rig.move(destination=destination).result.status == Status.MOVE_DESTINATION_UNKNOWN
+    outcome = rig.move(destination=destination).result
+    assert outcome.status == Status.MOVE_DESTINATION_UNKNOWN
+    assert outcome.comment == f"Move Destination '{destination}' is no [[remote]] with a port"
     assert rig.written == [len(study())]
 
 
@@ -385,7 +403,7 @@ def test_a_destination_that_cannot_be_reached(rig):
     outcome = rig.move().result
     assert outcome.status == Status.UNABLE_TO_PERFORM_SUB_OPERATIONS
     assert outcome.sub_operations == counters(failed=2)
-    assert outcome.comment == "no association: no connection"
+    assert outcome.comment == "no connection"
     assert len(rig.caller.asked) == 1
     assert rig.objects.read_paths == []
 
@@ -434,7 +452,7 @@ def test_where_no_other_association_can_be_had_the_rest_has_failed(rig):
     rig.caller.refusals = [None, "no connection"]
     outcome = rig.move().result
     assert outcome.sub_operations == counters(failed=3)
-    assert outcome.comment == "no association: no connection"
+    assert outcome.comment == "no connection"
 
 
 def test_a_file_that_fails_in_the_midst_costs_its_object_alone(rig):
