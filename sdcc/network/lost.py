@@ -14,7 +14,7 @@ class AssociationRejected(AssociationLost):
     """The peer answered A-ASSOCIATE-RJ."""
 
     def __init__(self, answer: AssociateRJ) -> None:
-        super().__init__(f"the association was rejected: {answer}")
+        super().__init__(f"rejected {answer.why}")
         self.answer = answer
 
 

@@ -289,7 +289,7 @@ class AcceptorProtocol(Connection):
         self.progressed()
         size = f"{byte_count(performance.size)} " if performance.request.has_data_set else ""
         conversation = performance.conversation
-        before = f", {conversation.responses} before it" if conversation and conversation.responses else ""
+        before = f" after {conversation.responses} pending" if conversation and conversation.responses else ""
         unanswered = "" if answered else ", not answered"
         told = "; ".join(filter(None, (outcome.comment, outcome.note)))
         log.emit(

@@ -292,6 +292,11 @@ class AssociateRJ(PDU):
         words = ", ".join(map(_words, (self.result, self.source, self.reason)))
         return f"{self.name()} {self.result:d}/{self.source:d}/{self.reason:d} ({words})"
 
+    @property
+    def why(self) -> str:
+        """The codes, and the reason in words: `1/1/7 (called-ae-title-not-recognized)`."""
+        return f"{self.result:d}/{self.source:d}/{self.reason:d} ({_words(self.reason)})"
+
 
 # --- data transfer -------------------------------------------------------------------------
 

@@ -305,7 +305,7 @@ def test_who_cannot_be_called_and_has_left_is_given_up(call, server):
     transaction, status = commit(association, (CT, uid))
     assert status == 0x0000
     association.abort()
-    until(lambda: f"{transaction} of DEAF, with 1 objects, is given up" in server.log())
+    until(lambda: f"{transaction} of DEAF, objects: 1, is given up" in server.log())
     until(lambda: not owed(server), "nothing is owed")
 
 

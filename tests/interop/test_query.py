@@ -110,7 +110,7 @@ def test_the_limit_on_answers_is_kept_and_told(start, dcmtk, tmp_path):
     assert (len(answers), status) == (2, 0xA700)
     line = next(line for line in server.log().splitlines() if " C-FIND " in line)
     assert re.search(
-        r"SDCC<-FINDSCU\(\d+\) C-FIND A700 \d+ B [0-9.]+ ms, 2 before it: "
+        r"SDCC<-FINDSCU\(\d+\) C-FIND A700 \d+ B [0-9.]+ ms after 2 pending: "
         r"More than 2 match, which is the limit; STUDY level$",
         line,
     )

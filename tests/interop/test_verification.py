@@ -38,7 +38,7 @@ def test_sdccctl_echo_is_answered(server):
 def test_sdccctl_echo_says_that_it_was_rejected(server):
     done = server.sdccctl("echo", f"WRONG@127.0.0.1:{server.port}")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"WRONG@127.0.0.1:{server.port}: the association was rejected:")
+    assert done.stderr.startswith(f"WRONG@127.0.0.1:{server.port}: rejected 1/1/7 (")
     assert "1/1/7" in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -194,8 +194,14 @@ def test_a_rejection_is_told_and_leaves_nothing(line: Callable[..., Line]) -> No
     outcome = opening(ours)
     ours.connect()
     ours.send(AssociateRJ(1, 1, 7).encode())
-    assert "1/1/7" in outcome.error(AssociationRejected)
+    assert outcome.error(AssociationRejected) == "rejected 1/1/7 (called-ae-title-not-recognized)"
     assert ours.is_left_clean()
+
+
+@pytest.mark.parametrize("source", [1, 2, 3])
+def test_why_it_was_rejected_fits_into_an_error_comment(source: int) -> None:
+    for reason in range(11):
+        assert len(str(AssociationRejected(AssociateRJ(2, source, reason)))) <= MAXIMUM_COMMENT_LENGTH
 
 
 # --- the stop ---

@@ -75,7 +75,7 @@ def test_the_pending_responses_of_a_find_come_with_their_identifiers(
     assert {response.command_field for response in responses} == {0x8020}
     assert [response.has_data_set for response in responses] == [True, True, True, False]
     assert bytes(world.query.operations[0].data) == b"who is there"
-    assert lines[-1] == "SDCC<-CT01(1) C-FIND 0000 12 B 0.0 ms, 3 before it"
+    assert lines[-1] == "SDCC<-CT01(1) C-FIND 0000 12 B 0.0 ms after 3 pending"
 
 
 def test_the_last_response_may_have_a_data_set_and_counters(world: Any, build: SimpleNamespace) -> None:

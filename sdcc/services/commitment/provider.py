@@ -96,6 +96,8 @@ class _Action:
         self._data = bytearray()
         #: Why the Data Set goes by unread; empty: it does not.
         self._excess = ""
+        #: For the log.
+        self._note = ""
 
     def write(self, data: memoryview) -> None:
         self._session.on_written(len(data))  # bounded here, and nothing that the disk could make room for
@@ -118,7 +120,7 @@ class _Action:
             status, comment = Status.PROCESSING_FAILURE, "A fault of the program"
         finally:
             self._let_go()
-        return Outcome(status=status, comment=error_comment(comment), size=self._size)
+        return Outcome(status=status, comment=error_comment(comment), size=self._size, note=self._note)
 
     async def abandon(self) -> None:
         self._let_go()
@@ -132,6 +134,9 @@ class _Action:
                 read_action_information, bytes(self._data), self._transfer_syntax_uid
             )
             self._let_go()
+            self._note = (
+                f"Storage Commitment {information.transaction_uid}, objects: {len(information.references)}"
+            )
             await self._transactions.take(information, session.provenance, session.conversation)
         except NotAcceptable as fault:
             return fault.status, str(fault)

@@ -225,7 +225,7 @@ class Recipient:
     async def _rest(self, reason: str) -> None:
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
         self._log.warn(
-            "{number} Storage Commitment reports wait for {ae}, next attempt in {pause:.0f} s: {reason}",
+            "Storage Commitment reports wait for {ae}: {number}, next attempt in {pause:.0f} s: {reason}",
             number=len(self._waiting),
             ae=self._calling_ae,
             pause=pause,

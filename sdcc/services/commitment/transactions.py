@@ -198,7 +198,7 @@ class Transactions:
             self._references += owed.size
             taken_up.append(owed)
         if taken_up:
-            self._log.info("Storage Commitment: {number} reports are owed", number=len(taken_up))
+            self._log.info("Storage Commitment, reports owed: {number}", number=len(taken_up))
         for owed in taken_up:
             self._begin_to_see_to(owed)
 
@@ -292,7 +292,7 @@ class Transactions:
         self._references -= owed.size
         if reason is not None:
             self._log.error(
-                "{whose}, with {number} objects, is given up, and nobody is told: {reason}",
+                "{whose}, objects: {number}, is given up, and nobody is told: {reason}",
                 whose=owed.whose,
                 number=owed.size,
                 reason=reason,
@@ -301,7 +301,7 @@ class Transactions:
             assert owed.reasons is not None
             failures = sum(map(bool, owed.reasons))
             self._log.info(
-                "{whose} is reported: {committed} objects committed, {failures} not",
+                "{whose} is reported: committed {committed}, failed {failures}",
                 whose=owed.whose,
                 committed=owed.size - failures,
                 failures=failures,

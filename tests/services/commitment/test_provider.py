@@ -90,7 +90,8 @@ def test_success_says_that_the_request_is_written_down(scene, written, result_of
     answer = ensureDeferred(scene.act(data).complete())
     assert not answer.called
     scene.journal.disk.callback(None)
-    assert answer.result == Outcome(status=Status.SUCCESS, size=len(data))
+    note = "Storage Commitment 1.9.1, objects: 2"
+    assert answer.result == Outcome(status=Status.SUCCESS, size=len(data), note=note)
     [request] = scene.journal.requests.values()
     assert (request.transaction_uid, request.references) == ("1.9.1", (A, B))
     assert (request.provenance, request.requested_at) == (PROVENANCE, NOW)
