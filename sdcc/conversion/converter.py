@@ -110,7 +110,7 @@ class Converter:
         try:
             return self._new_scratch()
         except (OSError, OutOfResources) as error:
-            raise CannotConvert(f"there is no room for it: {error}") from None
+            raise CannotConvert(str(error)) from None
 
     async def _convert(self, path: str, transfer_syntax_uid: str, output: str) -> None:
         child = self._child()
