@@ -15,7 +15,8 @@ from twisted.python.usage import UsageError
 import sdcc.lean  # noqa: F401, before all that imports pydicom
 from sdcc import __version__
 from sdcc.config import Configuration, ConfigurationError, load
-from sdcc.service import SDCC, CannotStart, Reactor
+from sdcc.service import SDCC, CannotStart
+from sdcc.world import Reactor
 
 
 class Options(UsageOptions):

@@ -20,7 +20,7 @@ from sdcc.archive.filesystem import FileSystem, IFileSystem
 from sdcc.archive.objects import ObjectStore
 from sdcc.config import Configuration
 from sdcc.interfaces import Announcement, Provenance, StoredObject
-from sdcc.service import index_of
+from sdcc.world import index_of
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"

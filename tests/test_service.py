@@ -21,7 +21,8 @@ from sdcc.network.caller import Caller
 from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
 from sdcc.network.requestor import echo
 from sdcc.network.timeouts import Timeouts
-from sdcc.service import SDCC, CannotStart, ports, provided
+from sdcc.parts import provided
+from sdcc.service import SDCC, CannotStart, ports
 from sdcc.services.verification import VerificationProvider
 
 

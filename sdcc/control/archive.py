@@ -18,8 +18,8 @@ from sdcc.control.synchronous import INTERRUPTED, React, interruptible, started,
 from sdcc.inspection.files import PULSE, Files
 from sdcc.interfaces import IIndex
 from sdcc.printable import printable
-from sdcc.service import index_of
 from sdcc.threads import LooseThreads
+from sdcc.world import index_of
 
 #: What is done with both; it gives an exit code, and raises OSError or ValueError with a text for people.
 Work = Callable[[IIndex, Files], Coroutine[Any, Any, int]]

@@ -17,7 +17,7 @@ from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import StoredObject
 from sdcc.printable import ascii_json, byte_count, printable
-from sdcc.service import index_of
+from sdcc.world import index_of
 
 
 def add(commands: Commands) -> None:

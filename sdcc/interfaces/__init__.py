@@ -1,7 +1,7 @@
 """The contracts between the layers, and the values that cross them.
 
-Services know these and never the archive or the index behind them; `sdcc.service` alone chooses the
-implementations. Nothing here performs I/O or knows Twisted's reactor.
+Services know these and never the archive or the index behind them; `sdcc.world` and `sdcc.parts` alone
+choose the implementations. Nothing here performs I/O or knows Twisted's reactor.
 """
 
 from sdcc.interfaces.archive import IObjectStore, IReception, IScratchFile

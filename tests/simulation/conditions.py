@@ -118,7 +118,7 @@ class Conditions:
         with ExitStack() as stack:
             stack.enter_context(patch("sdcc.archive.reception.BATCH", self.batch))
             stack.enter_context(patch("sdcc.network.exchange.QUEUE_LIMIT", self.queue))
-            stack.enter_context(patch("sdcc.service.WaitingBytes", waiting))
+            stack.enter_context(patch("sdcc.parts.WaitingBytes", waiting))
             queue = partial(GroupCommit, maximum=self.maximum_group)
             stack.enter_context(patch("sdcc.index.sqlite.GroupCommit", queue))
             stack.enter_context(patch("sdcc.index.postgres_writer.GroupCommit", queue))

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from sdcc.config import Configuration
 from sdcc.inspection.look import Look
 from sdcc.interfaces import RunInThread
-from sdcc.service import SDCC, World
+from sdcc.service import SDCC
+from sdcc.world import World
 
 from .conditions import FIRST_PORT, Conditions
 from .database import Database
@@ -166,7 +167,7 @@ class Process:
     @property
     def _is_locked(self) -> bool:
         """Whether another job might wait for this one, in the one thread that there is."""
-        return self.filesystem.is_locked or self.service._objects._incoming._mutex.locked()
+        return self.filesystem.is_locked or self.service._parts.objects._incoming._mutex.locked()
 
     def _hold_up(self, chance: float) -> None:
         """Perhaps this call takes long; not with a lock, for which others would wait as only threads can."""

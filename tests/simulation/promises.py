@@ -123,12 +123,12 @@ class Promises:
 
     def after_rest(self, process: Process, *, is_well: bool = True) -> None:
         """When all peers have been gone for long, nothing of them is left, and nothing is in doubt."""
-        server = process.service._server
+        server = process.service._parts.server
         left = {
             "associations": server._limits.total,
             "bytes waiting": server._surroundings.waiting.total,
             "connections": len(process.transports),
-            "receptions": len(process.service._objects._receptions),
+            "receptions": len(process.service._parts.objects._receptions),
             "doubts": sum(1 for _ in self._scene.journals.doubts()) if is_well else 0,
         }
         if any(left.values()):
@@ -173,7 +173,7 @@ class Promises:
     def _check_limits(self, process: Process, transport: Transport, size: int) -> None:
         """What waits in memory has its limits, and a piece more, of so many bytes."""
         conditions = self._scene.conditions
-        waiting = process.service._server._surroundings.waiting
+        waiting = process.service._parts.server._surroundings.waiting
         rest = conditions.queue + size
         spared = len(process.transports) * (conditions.waiting_spared + rest)
         _check_limit("bytes waiting of all", waiting.total, conditions.waiting_of_all + spared)
