@@ -595,6 +595,33 @@ def test_a_response_that_waits_behind_a_report_nobody_reads_is_the_peers_to_awai
     reported.addErrback(lambda _: None)
 
 
+def test_a_report_that_waited_behind_a_last_response_does_not_have_it_within(
+    world: Any, build: SimpleNamespace
+) -> None:
+    """Though it may begin as soon as what is before both is sent."""
+
+    async def speak_on(talk: Any) -> Outcome:
+        for size in (1000, 10):
+            ensureDeferred(talk.conversation.respond(Outcome(status=0xFF00, data_set=bytes(size))))
+        return SUCCESS
+
+    world.query.script = speak_on
+    peer = world.peer().ask()
+    peer.send(build.action())
+    peer.received()
+    peer.transport.unread_limit = 500
+    peer.send(build.find())
+    reported = event_report(world, build, bytes(100_000))
+    found = []
+    for _ in range(10):
+        found += peer.received()
+        world.clock.advance(0)
+    assert sorted(message.command_field for message in found) == [0x0100, 0x8020, 0x8020, 0x8020]
+    [asked] = [message for message in found if message.command_field == 0x0100]
+    peer.send(build.answer(asked, 9))
+    assert reported.result.status == 0x0000
+
+
 def test_two_requests_of_ours_follow_each_other(world: Any, build: SimpleNamespace) -> None:
     peer = world.peer().ask()
     peer.send(build.action())
