@@ -188,8 +188,9 @@ class _Retrieval:
             async with aclosing(self._found(query)) as matches:
                 async for match in matches:
                     coming = outgoing.begin(match)
+                    before, sending = sending, succeed(None)  # what failed must not be awaited twice
                     try:
-                        await sending
+                        await before
                     except BaseException:
                         coming.let_go()
                         raise

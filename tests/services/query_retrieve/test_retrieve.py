@@ -469,6 +469,17 @@ def test_a_requestor_whose_association_breaks_under_an_object(rig):
     assert is_lost(rig.get())
 
 
+@pytest.mark.parametrize("uids", [("1.1",), ("1.1", "1.2"), ("1.1", "1.2", "1.3")])
+def test_a_requestor_that_leaves_while_its_answer_is_awaited(rig, uids):
+    """The object that is got ready meanwhile is let go."""
+    rig.add(*uids)
+    answer = rig.requestor.answers["1.1"] = Deferred()
+    outcome = rig.get()
+    answer.callback(AssociationLost("gone"))
+    assert is_lost(outcome)
+    assert sent(rig.requestor) == ["1.1"]
+
+
 # --- several associations --------------------------------------------------------------------
 
 
