@@ -85,7 +85,8 @@ class RetrieveProvider:
                 "Move Destination is no [[remote]] with a port",
                 on_written=session.on_written,
             )
-        destination = Called(self._caller, ae_title, session.provenance.called_ae)
+        called_ae = session.provenance.called_ae
+        destination = Called(self._caller, ae_title, called_ae, session.conversation)
         return self._operation(request, session, destination)
 
     def _operation(
@@ -160,6 +161,8 @@ class _Retrieval:
         pending.start()
         try:
             for sop_classes in self._destination.batches(holdings):
+                if self._conversation.is_cancelled:
+                    break
                 await self._destination.open()
                 await self._send(_of_classes(query, sop_classes), pending)
         except IndexFailed as error:
