@@ -140,6 +140,11 @@ class Exchange:
         return self._inbox.is_inside_message
 
     @property
+    def is_performing(self) -> bool:
+        """Whether what comes is no progress: a turn of the peer's ends when it reads, or answers us."""
+        return self._is_performing
+
+    @property
     def is_our_turn(self) -> bool:
         """The peer has done its part and waits for us.
 

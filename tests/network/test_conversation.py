@@ -54,6 +54,14 @@ async def one_store(talk: Any) -> Outcome:
     return Outcome(status=talk.response.status)
 
 
+def store_after_store(build: SimpleNamespace) -> Any:
+    async def script(talk: Any) -> Outcome:
+        while True:
+            await talk.requests.request(3, STORE, build.chunks(b"object"))
+
+    return script
+
+
 # --- responses before the last ---
 
 
@@ -160,6 +168,38 @@ def test_a_peer_that_reads_nothing_more_is_ended_by_the_idle_timer(
     assert "SDCC<-CT01(1) aborted source 0: no progress for 300 s" in lines
     assert world.query.operations[0].state == "ended"
     assert world.limits.total == 0
+
+
+def test_a_peer_that_talks_instead_of_reading_is_idle(world: Any, build: SimpleNamespace) -> None:
+    world.query.script = without_end
+    peer = world.peer().ask()
+    peer.transport.unread_limit = 1000
+    peer.send(build.find())
+    for _ in range(3):
+        world.clock.advance(100)
+        peer.send(build.cancel(77))
+    assert world.limits.total == 0
+
+
+def test_a_peer_that_talks_instead_of_answering_is_idle(world: Any, build: SimpleNamespace) -> None:
+    world.retrieve.script = store_after_store(build)
+    peer = world.peer().ask()
+    peer.send(build.get())
+    for _ in range(3):
+        world.clock.advance(100)
+        peer.send(build.cancel(77), build.echo(2))
+    assert world.limits.total == 0
+
+
+def test_a_peer_that_answers_slowly_is_not_idle(world: Any, build: SimpleNamespace) -> None:
+    world.retrieve.script = store_after_store(build)
+    peer = world.peer().ask()
+    peer.send(build.get())
+    for _ in range(5):
+        world.clock.advance(299)
+        [asked] = peer.received()
+        peer.send(build.answer(asked))
+    assert world.limits.total == 1
 
 
 def test_a_peer_that_reads_on_slowly_is_not_idle(world: Any, build: SimpleNamespace) -> None:
