@@ -24,6 +24,7 @@ from sdcc.network.own_association import OwnAssociation
 from sdcc.network.timeouts import Timeouts
 from sdcc.printable import printable
 from sdcc.upper_layer.items import (
+    MAXIMUM_CONTEXTS,
     ImplementationClassUID,
     ImplementationVersionName,
     MaximumLength,
@@ -32,8 +33,6 @@ from sdcc.upper_layer.items import (
 )
 from sdcc.upper_layer.pdu import AssociateRQ
 
-#: Presentation Contexts of one association: their IDs are the odd numbers of a byte (PS3.8 9.3.2.2).
-MAXIMUM_CONTEXTS = 128
 #: The SOP Classes of which SDCC is the SCP, and reports what happens, over an association of its own
 #: (PS3.4 J.3.3).
 REPORTED_CLASSES = frozenset({conformance.STORAGE_COMMITMENT})

@@ -17,9 +17,8 @@ from twisted.python.failure import Failure
 
 from sdcc import conformance
 from sdcc.config import Remote
-from sdcc.network.caller import MAXIMUM_CONTEXTS
 from sdcc.network.lost import AssociationRejected, NotConnected
-from sdcc.upper_layer.items import MaximumLength, ProposedContext, RoleSelection
+from sdcc.upper_layer.items import MAXIMUM_CONTEXTS, MaximumLength, ProposedContext, RoleSelection
 from sdcc.upper_layer.pdu import AssociateRJ
 
 from .calls import PEER, TIMEOUTS, Awaited, Line, accept
