@@ -19,8 +19,7 @@ from sdcc.control.outgoing import OutgoingFile, batches, contexts
 from sdcc.dimse.messages import StoreRequest
 from sdcc.dimse.status import Status
 from sdcc.interfaces import AssociationLost, ICaller, IOwnAssociation, RunInThread
-from sdcc.network.caller import MAXIMUM_CONTEXTS
-from sdcc.upper_layer.items import ProposedContext
+from sdcc.upper_layer.items import MAXIMUM_CONTEXTS, ProposedContext
 
 #: Seconds that an interruption leaves to the object under way.
 GRACE = 3.0

@@ -27,7 +27,8 @@ class IRequests(Interface):
         """Send a request of :mod:`sdcc.dimse.messages` and its Data Set; give the peer's last
         :class:`~sdcc.dimse.messages.Response` to it.
 
-        Of the Data Set no more is asked for than the transport takes. Its iterator is closed in any case.
+        Of the Data Set no more is asked for than the transport takes. Its iterator is closed in any case
+        where any of it was asked for.
 
         :param message: its Message ID and `has_data_set` are set here, whatever they are.
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
@@ -26,6 +26,7 @@ from sdcc.network.own_association import OwnAssociation
 from sdcc.network.timeouts import Timeouts
 from sdcc.printable import printable
 from sdcc.upper_layer.items import (
+    MAXIMUM_CONTEXTS,
     ImplementationClassUID,
     ImplementationVersionName,
     MaximumLength,
@@ -34,11 +35,23 @@ from sdcc.upper_layer.items import (
 )
 from sdcc.upper_layer.pdu import AssociateRQ
 
-#: Presentation Contexts of one association: their IDs are the odd numbers of a byte (PS3.8 9.3.2.2).
-MAXIMUM_CONTEXTS = 128
 #: The SOP Classes of which SDCC is the SCP, and reports what happens, over an association of its own
 #: (PS3.4 J.3.3).
 REPORTED_CLASSES = frozenset({conformance.STORAGE_COMMITMENT})
+#: Why nobody is called any more.
+STOPPING = "SDCC is stopping"
+
+
+class _Connected(Factory):
+    """Gives a connection, when it stands, to one association."""
+
+    noisy = False
+
+    def __init__(self, association: OwnAssociation) -> None:
+        self._association = association
+
+    def buildProtocol(self, addr: IAddress | None) -> OwnAssociation:
+        return self._association
 
 
 @implementer(ICaller)
@@ -67,6 +80,7 @@ class Caller:
         self._numbers = count(1)
         #: Those that stand: the reactor knows them as long.
         self._open: WeakSet[OwnAssociation] = WeakSet()
+        self._connecting: set[Deferred[None]] = set()
         self._is_stopped = False
 
     def may_call(self, ae_title: str) -> bool:
@@ -78,6 +92,8 @@ class Caller:
         """See :class:`~sdcc.interfaces.ICaller`."""
         if (remote := self._remotes.get(called_ae)) is None:
             raise NotConnected(f"{called_ae!r} is no [[remote]] with a port")
+        if self._is_stopped:
+            raise NotConnected(STOPPING)
         association = OwnAssociation(
             self._request(called_ae, calling_ae, contexts),
             maximum_length=self._maximum_pdu_length,
@@ -85,11 +101,18 @@ class Caller:
             timeouts=self._timeouts,
             name=printable(f"{calling_ae}->{called_ae}({next(self._numbers)})"),
         )
-        await self._connect(remote, association)
+        connecting = Deferred.fromCoroutine(self._connect(remote, association))
+        self._connecting.add(connecting)
+        try:
+            await connecting
+        except CancelledError:
+            if self._is_stopped:
+                raise NotConnected(STOPPING) from None
+            raise
+        finally:
+            self._connecting.remove(connecting)
         self._open.add(association)
         try:
-            if self._is_stopped:
-                raise NotConnected("SDCC is stopping")
             await association.establish()
         except BaseException:
             association.abort()
@@ -99,8 +122,10 @@ class Caller:
     def stop(self) -> None:
         """End every association at once; none is opened any more."""
         self._is_stopped = True
+        for connecting in [*self._connecting]:
+            connecting.cancel()
         for association in [*self._open]:
-            association.fail(NotConnected("SDCC is stopping"))
+            association.fail(NotConnected(STOPPING))
 
     def _request(self, called_ae: str, calling_ae: str, contexts: Sequence[ProposedContext]) -> AssociateRQ:
         assert 0 < len(contexts) <= MAXIMUM_CONTEXTS
@@ -134,7 +159,7 @@ class Caller:
             seconds = (end - self._reactor.seconds()) / (len(addresses) - number)
             endpoint = self._endpoint(address, remote, seconds)
             try:
-                await endpoint.connect(_factory(association))
+                await endpoint.connect(_Connected(association))
                 return
             except ConnectingCancelledError:
                 raise CancelledError from None
@@ -166,12 +191,6 @@ class Caller:
 
     async def _look_up(self, host: str) -> frozenset[IPAddress]:
         return await self._resolve(host)
-
-
-def _factory(association: OwnAssociation) -> Factory[Any]:
-    factory: Factory[Any] = Factory.forProtocol(lambda: association)
-    factory.noisy = False  # its address in memory is nothing for the log
-    return factory
 
 
 def _why(error: ConnectError) -> str:

@@ -140,6 +140,11 @@ class Exchange:
         return self._inbox.is_inside_message
 
     @property
+    def is_performing(self) -> bool:
+        """Whether what comes is no progress: a turn of the peer's ends when it reads, or answers us."""
+        return self._is_performing
+
+    @property
     def is_our_turn(self) -> bool:
         """The peer has done its part and waits for us.
 
@@ -344,7 +349,7 @@ class Exchange:
         except Exception:  # the boundary: a fault of the program costs this operation alone
             self._log.failure("{request} failed", request=type(current.request).__name__)
             outcome = Outcome(status=Status.PROCESSING_FAILURE, comment="fault of the program, see the log")
-        if self._sender.is_inside_message:
+        while self._sender.is_inside_message:  # again, where another one began as soon as that was whole
             self._is_answering = True
             await self._sender.whole()
             self._is_answering = False

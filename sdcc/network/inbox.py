@@ -28,8 +28,10 @@ class Inbox:
         #: What was not looked at yet.
         self.fragments: deque[Fragment] = deque()
         #: What was looked at and had to wait: requests, with what is there of their Data Sets. It came before
-        #: all the fragments.
-        self.put_off: deque[Received] = deque()
+        #: all the fragments. With what it costs.
+        self.put_off: deque[tuple[Received, int]] = deque()
+        #: Bytes of the Command Set last looked at, as far as it has come.
+        self._command_length = 0
         #: The Data Set that is coming belongs to a response, and is let go by.
         self._is_passing_by = False
         #: Bytes that wait.
@@ -59,8 +61,8 @@ class Inbox:
         self.size = 0
 
     def take_put_off(self) -> Received:
-        received = self.put_off.popleft()
-        self.size -= _cost(received)
+        received, cost = self.put_off.popleft()
+        self.size -= cost
         return received
 
     def take(self, may_begin: bool) -> Received | None:
@@ -70,25 +72,29 @@ class Inbox:
         :raises CommandError: the peer broke PS3.7.
         """
         fragment = self.fragments.popleft()
-        self.size -= len(fragment.data) + FRAGMENT_COST
+        length = len(fragment.data)
+        self.size -= length + FRAGMENT_COST
+        if fragment.is_command:
+            self._command_length += length
         received = self._assembler.add(*fragment)
         if isinstance(received, DataSetPiece):
             if self._is_passing_by:
                 return None
-            waits = bool(self.put_off)
-        elif received is None:
-            return None
-        else:
+            if self.put_off:
+                self._put_off(DataSetPiece(memoryview(bytes(received.data)), received.is_last), length)
+                return None
+        elif received is not None:
+            length, self._command_length = self._command_length, 0
             message = received.message
             self._is_passing_by = isinstance(message, Response)
             is_request = not isinstance(message, Response | CancelRequest)
-            waits = is_request and (not may_begin or bool(self.put_off))
-        if waits:
-            self.put_off.append(received)
-            self.size += _cost(received)
-            return None
+            if is_request and (not may_begin or self.put_off):
+                self._put_off(received, length)
+                return None
         return received
 
-
-def _cost(received: Received) -> int:
-    return FRAGMENT_COST + (len(received.data) if isinstance(received, DataSetPiece) else 0)
+    def _put_off(self, received: Received, length: int) -> None:
+        """:param received: whose data is a copy: of a read that it is a view of, all would stay in memory."""
+        cost = length + FRAGMENT_COST
+        self.put_off.append((received, cost))
+        self.size += cost

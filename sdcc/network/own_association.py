@@ -173,11 +173,11 @@ class OwnAssociation(Connection):
 
     def fail(self, error: AssociationLost) -> None:
         """Leave nothing behind, whatever state this is in."""
-        was_paused = self._is_paused  # the kernel may yet have room for the A-ABORT, and for all before it
+        is_stuck = self._is_paused  # before the abort, with which the socket may take the rest and no close
         if self.association.may_abort:
             self.perform(self.association.abort())
             self._lose(error)
-        if was_paused or self._is_paused:
+        if is_stuck and not self._is_closed:
             self.transport.abortConnection()  # the peer does not read
         elif not self._is_closed:
             self._take_effect(Effect.CLOSE_TRANSPORT)

@@ -124,8 +124,9 @@ class AcceptorProtocol(Connection):
             self._is_in_log = True
             cause = self.association.fault or "a PDU out of place"
             self._log_stranger("{name} aborted before an A-ASSOCIATE-RQ: {cause}", cause=cause)
-        if self._progress is not None and self._exchange is not None:
-            has_begun = self._exchange.is_inside_message or self.association.is_inside_pdu
+        exchange = self._exchange
+        if self._progress is not None and exchange is not None and not exchange.is_performing:
+            has_begun = exchange.is_inside_message or self.association.is_inside_pdu
             self._progress.received(len(data), inside_message=has_begun)
         self._hold(self.association.gathered)
 

@@ -17,9 +17,11 @@ from sdcc.interfaces import AssociationLost
 
 #: What is given to the transport at once, in bytes, of a Data Set that comes in longer pieces.
 PORTION = 64 * 1024
-#: What is sent before the reactor turns to others, in bytes, and what a message costs of them beyond its own.
+#: What is sent before the reactor turns to others, in bytes, and what a message, and each piece that its PDUs
+#: are made of, costs of them beyond its own: a peer may announce that it takes no more than two at once.
 TURN = 1024 * 1024
 MESSAGE_SHARE = 32 * 1024
+PIECE_SHARE = 128
 
 
 class Sender:
@@ -159,10 +161,10 @@ class Sender:
         if portion:
             await self._portion(portion, size)
 
-    async def _portion(self, pdus: list[bytes | memoryview], size: int) -> None:
+    async def _portion(self, pieces: list[bytes | memoryview], size: int) -> None:
         await self.room()
-        self._left -= size
-        self._send(b"".join(pdus))
+        self._left -= size + PIECE_SHARE * len(pieces)
+        self._send(b"".join(pieces))
 
     # --- waiting ---
 

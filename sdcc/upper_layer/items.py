@@ -90,6 +90,10 @@ IN_PROPOSED_CONTEXT = registry(AbstractSyntax, TransferSyntax)
 IN_ANSWERED_CONTEXT = registry(TransferSyntax)
 
 
+#: Presentation Contexts of one association: their IDs are the odd numbers of a byte (PS3.8 9.3.2.2).
+MAXIMUM_CONTEXTS = 128
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedContext(KnownItem):
     """A Presentation Context as an A-ASSOCIATE-RQ has it (PS3.8 9.3.2.2)."""

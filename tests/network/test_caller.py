@@ -13,14 +13,14 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.error import TimeoutError as ConnectionTimeout
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from sdcc import conformance
 from sdcc.config import Remote
 from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH
-from sdcc.network.caller import MAXIMUM_CONTEXTS
 from sdcc.network.lost import AssociationRejected, NotConnected
-from sdcc.upper_layer.items import MaximumLength, ProposedContext, RoleSelection
+from sdcc.upper_layer.items import MAXIMUM_CONTEXTS, MaximumLength, ProposedContext, RoleSelection
 from sdcc.upper_layer.pdu import AssociateRJ
 
 from .calls import PEER, TIMEOUTS, Awaited, Line, accept
@@ -216,6 +216,26 @@ def test_at_the_stop_every_association_ends_and_none_is_opened_any_more(line: Ca
     late = opening(ours)
     ours.caller.stop()
     assert ours.is_left_clean()
-    ours.connect()
     assert late.error(NotConnected) == "SDCC is stopping"
-    assert ours.transport.disconnecting
+    assert all(connector.stoppedConnecting for connector in ours.reactor.connectors[1:])
+    assert opening(ours).error(NotConnected) == "SDCC is stopping"
+    assert len(tried(ours)) == 2
+
+
+def test_at_the_stop_no_name_is_looked_up_any_more(line: Callable[..., Line]) -> None:
+    ours = line(NAMED, resolve=lambda host: Deferred())
+    outcome = opening(ours)
+    ours.caller.stop()
+    assert outcome.error(NotConnected) == "SDCC is stopping"
+    assert ours.reactor.getDelayedCalls() == []
+
+
+def test_a_connection_costs_no_lines_of_twisted_in_the_log(line: Callable[..., Line]) -> None:
+    """The association says when it is opened, and when it ends."""
+    ours = line()
+    opening(ours)
+    *_, factory, _, _ = ours.reactor.tcpClients[-1]
+    with capturedLogs() as events:
+        factory.doStart()
+        factory.doStop()
+    assert events == []

@@ -54,6 +54,14 @@ async def one_store(talk: Any) -> Outcome:
     return Outcome(status=talk.response.status)
 
 
+def store_after_store(build: SimpleNamespace) -> Any:
+    async def script(talk: Any) -> Outcome:
+        while True:
+            await talk.requests.request(3, STORE, build.chunks(b"object"))
+
+    return script
+
+
 # --- responses before the last ---
 
 
@@ -160,6 +168,38 @@ def test_a_peer_that_reads_nothing_more_is_ended_by_the_idle_timer(
     assert "SDCC<-CT01(1) aborted source 0: no progress for 300 s" in lines
     assert world.query.operations[0].state == "ended"
     assert world.limits.total == 0
+
+
+def test_a_peer_that_talks_instead_of_reading_is_idle(world: Any, build: SimpleNamespace) -> None:
+    world.query.script = without_end
+    peer = world.peer().ask()
+    peer.transport.unread_limit = 1000
+    peer.send(build.find())
+    for _ in range(3):
+        world.clock.advance(100)
+        peer.send(build.cancel(77))
+    assert world.limits.total == 0
+
+
+def test_a_peer_that_talks_instead_of_answering_is_idle(world: Any, build: SimpleNamespace) -> None:
+    world.retrieve.script = store_after_store(build)
+    peer = world.peer().ask()
+    peer.send(build.get())
+    for _ in range(3):
+        world.clock.advance(100)
+        peer.send(build.cancel(77), build.echo(2))
+    assert world.limits.total == 0
+
+
+def test_a_peer_that_answers_slowly_is_not_idle(world: Any, build: SimpleNamespace) -> None:
+    world.retrieve.script = store_after_store(build)
+    peer = world.peer().ask()
+    peer.send(build.get())
+    for _ in range(5):
+        world.clock.advance(299)
+        [asked] = peer.received()
+        peer.send(build.answer(asked))
+    assert world.limits.total == 1
 
 
 def test_a_peer_that_reads_on_slowly_is_not_idle(world: Any, build: SimpleNamespace) -> None:
@@ -593,6 +633,33 @@ def test_a_response_that_waits_behind_a_report_nobody_reads_is_the_peers_to_awai
     assert world.limits.total == 0
     assert reported.result.check(AssociationLost)
     reported.addErrback(lambda _: None)
+
+
+def test_a_report_that_waited_behind_a_last_response_does_not_have_it_within(
+    world: Any, build: SimpleNamespace
+) -> None:
+    """Though it may begin as soon as what is before both is sent."""
+
+    async def speak_on(talk: Any) -> Outcome:
+        for size in (1000, 10):
+            ensureDeferred(talk.conversation.respond(Outcome(status=0xFF00, data_set=bytes(size))))
+        return SUCCESS
+
+    world.query.script = speak_on
+    peer = world.peer().ask()
+    peer.send(build.action())
+    peer.received()
+    peer.transport.unread_limit = 500
+    peer.send(build.find())
+    reported = event_report(world, build, bytes(100_000))
+    found = []
+    for _ in range(10):
+        found += peer.received()
+        world.clock.advance(0)
+    assert sorted(message.command_field for message in found) == [0x0100, 0x8020, 0x8020, 0x8020]
+    [asked] = [message for message in found if message.command_field == 0x0100]
+    peer.send(build.answer(asked, 9))
+    assert reported.result.status == 0x0000
 
 
 def test_two_requests_of_ours_follow_each_other(world: Any, build: SimpleNamespace) -> None:

@@ -12,6 +12,8 @@ from sdcc.dimse.messages import CancelRequest, EchoRequest, Response, StoreReque
 from sdcc.network.inbox import FRAGMENT_COST, Inbox
 from sdcc.upper_layer.framing import Framer
 
+#: Bytes of a P-DATA-TF before its one fragment.
+PDU_HEADERS = 12
 RESPONSE = Response(command_field=0x8001, message_id_being_responded_to=1, status=0, has_data_set=True)
 
 
@@ -50,9 +52,32 @@ def test_requests_that_may_not_begin_are_put_off_and_nothing_else(inbox: Inbox, 
     put(inbox, build.store(b"data"), build.cancel(1), build.message(3, RESPONSE, b"let go by"), build.echo())
     assert taken(inbox, may_begin=False) == [CancelRequest, Response]
     assert not inbox.is_empty
-    assert inbox.size == 3 * FRAGMENT_COST + len(b"data")
+    commands = (build.store(None), build.echo())
+    lengths = sum(len(command) - PDU_HEADERS for command in commands) + len(b"data")
+    assert inbox.size == 3 * FRAGMENT_COST + lengths
     assert [shown(inbox.take_put_off()) for _ in range(3)] == [StoreRequest, b"data", EchoRequest]
     assert (inbox.size, inbox.is_empty) == (0, True)
+
+
+def test_a_long_command_that_was_put_off_counts_as_long_as_it_is(inbox: Inbox, build: Any) -> None:
+    """Its texts stay in memory."""
+    command = StoreRequest(
+        message_id=1, affected_sop_class_uid="1.2", affected_sop_instance_uid="9" * 60_000, has_data_set=False
+    )
+    put(inbox, build.message(3, command))
+    taken(inbox, may_begin=False)
+    assert inbox.size > 60_000
+    inbox.take_put_off()
+    assert inbox.size == 0
+
+
+def test_data_that_was_put_off_keeps_nothing_else_of_its_read_in_memory(inbox: Inbox, build: Any) -> None:
+    put(inbox, build.cancel(1) * 1000, build.store(b"data"))
+    taken(inbox, may_begin=False)
+    inbox.take_put_off()
+    piece = inbox.take_put_off()
+    assert isinstance(piece, DataSetPiece)
+    assert (bytes(piece.data), len(piece.data.obj)) == (b"data", 4)
 
 
 def test_what_comes_behind_a_request_that_was_put_off_does_not_overtake_it(inbox: Inbox, build: Any) -> None:

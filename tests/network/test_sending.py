@@ -133,6 +133,17 @@ def test_others_have_their_turn(bench: Bench, build: Any) -> None:
     assert all(one.called for one in sent)
 
 
+def test_others_have_their_turn_soon_where_the_peer_takes_two_bytes_at_once(build: Any) -> None:
+    bench = Bench(maximum_length=8)
+    done = bench.stream(build.chunks(bytes(100_000)))
+    assert not done.called
+    length_of_pdu = 14
+    assert len(b"".join(bench.sent)) / length_of_pdu < 10_000
+    bench.clock.advance(0)
+    assert done.called
+    assert b"".join(bench.sent) == bench.whole(bytes(100_000))
+
+
 def test_a_message_comes_back_when_the_transport_takes_more(bench: Bench) -> None:
     bench.sender.pause()
     done = ensureDeferred(bench.sender.send(1, COMMAND, b"data"))

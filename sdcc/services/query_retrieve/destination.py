@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from sdcc.interfaces import AssociationLost, ICaller, IOwnAssociation, IRequests
+from sdcc.interfaces import AssociationLost, ICaller, IConversation, IOwnAssociation, IRequests
 from sdcc.queries import Holding
 from sdcc.services.query_retrieve.storage_contexts import Batch, batches
 
@@ -42,12 +42,16 @@ class Destination(Protocol):
 
 
 class Called:
-    """The Move Destination (PS3.4 C.4.2.2)."""
+    """The Move Destination (PS3.4 C.4.2.2).
 
-    def __init__(self, caller: ICaller, ae_title: str, calling_ae: str) -> None:
+    :param conversation: with whom it is called for.
+    """
+
+    def __init__(self, caller: ICaller, ae_title: str, calling_ae: str, conversation: IConversation) -> None:
         self._caller = caller
         self._ae_title = ae_title
         self._calling_ae = calling_ae
+        self._conversation = conversation
         self._batch: Batch | None = None
         self._reopened = 0
         self.requests: IOwnAssociation | None = None
@@ -72,10 +76,10 @@ class Called:
         if self.requests is not None:
             self.requests.abort()
             self.requests = None
+        if self._conversation.is_cancelled or (by_peer and self._reopened == MOST_REOPENED):
+            self.fault = reason
+            return False
         if by_peer:
-            if self._reopened == MOST_REOPENED:
-                self.fault = reason
-                return False
             self._reopened += 1
         await self.open()
         return self.requests is not None

@@ -85,7 +85,8 @@ class RetrieveProvider:
                 error_comment(f"Move Destination {ae_title!r} is no [[remote]] with a port"),
                 on_written=session.on_written,
             )
-        destination = Called(self._caller, ae_title, session.provenance.called_ae)
+        called_ae = session.provenance.called_ae
+        destination = Called(self._caller, ae_title, called_ae, session.conversation)
         return self._operation(request, session, destination)
 
     def _operation(
@@ -162,6 +163,8 @@ class _Retrieval:
         pending.start()
         try:
             for sop_classes in self._destination.batches(holdings):
+                if self._conversation.is_cancelled:
+                    break
                 await self._destination.open()
                 await self._send(_of_classes(query, sop_classes), pending)
         except IndexFailed as error:
@@ -192,8 +195,9 @@ class _Retrieval:
             async with aclosing(self._found(query)) as matches:
                 async for match in matches:
                     coming = outgoing.begin(match)
+                    before, sending = sending, succeed(None)  # what failed must not be awaited twice
                     try:
-                        await sending
+                        await before
                     except BaseException:
                         coming.let_go()
                         raise

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.queries import Holding
-from sdcc.upper_layer.items import ProposedContext
+from sdcc.upper_layer.items import MAXIMUM_CONTEXTS, ProposedContext
 from sdcc.upper_layer.negotiation import PresentationContext
 
-#: Contexts that an association can have: their IDs are odd numbers of one byte (PS3.8 9.3.2.2).
-MOST_CONTEXTS = 128
 #: What is proposed for what must be converted; and what it is converted to, the first that is accepted.
 PROPOSED = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 CONVERTED = (*PROPOSED, EXPLICIT_VR_BIG_ENDIAN)
@@ -37,8 +35,8 @@ def batches(holdings: Iterable[Holding]) -> Iterator[Batch]:
     classes: list[str] = []
     wanted: list[tuple[str, tuple[str, ...]]] = []
     for sop_class, stored in held.items():
-        own = [(sop_class, (uid,)) for uid in stored[: MOST_CONTEXTS - 1]] + [(sop_class, PROPOSED)]
-        if len(wanted) + len(own) > MOST_CONTEXTS:
+        own = [(sop_class, (uid,)) for uid in stored[: MAXIMUM_CONTEXTS - 1]] + [(sop_class, PROPOSED)]
+        if len(wanted) + len(own) > MAXIMUM_CONTEXTS:
             yield _batch(classes, wanted)
             classes, wanted = [], []
         classes.append(sop_class)

@@ -487,6 +487,17 @@ def test_a_requestor_whose_association_breaks_under_an_object(rig):
     assert is_lost(rig.get())
 
 
+@pytest.mark.parametrize("uids", [("1.1",), ("1.1", "1.2"), ("1.1", "1.2", "1.3")])
+def test_a_requestor_that_leaves_while_its_answer_is_awaited(rig, uids):
+    """The object that is got ready meanwhile is let go."""
+    rig.add(*uids)
+    answer = rig.requestor.answers["1.1"] = Deferred()
+    outcome = rig.get()
+    answer.callback(AssociationLost("gone"))
+    assert is_lost(outcome)
+    assert sent(rig.requestor) == ["1.1"]
+
+
 # --- several associations --------------------------------------------------------------------
 
 
@@ -606,6 +617,7 @@ def test_an_operation_cancelled_before_it_began_sends_nothing(rig):
     rig.conversation.is_cancelled = True
     outcome = rig.move().result
     assert (outcome.status, outcome.sub_operations) == (Status.CANCEL, counters(remaining=2))
+    assert rig.caller.asked == []
 
 
 def test_an_operation_cancelled_while_the_next_object_is_got_ready_lets_it_go(rig):
@@ -617,6 +629,17 @@ def test_an_operation_cancelled_while_the_next_object_is_got_ready_lets_it_go(ri
     rig.conversation.is_cancelled = True
     answer.callback(0)
     assert outcome.result.sub_operations == counters(completed=1, remaining=1)
+
+
+@pytest.mark.parametrize("fault", [AssociationLost("no answer in time"), OSError(5, "Input/output error")])
+def test_for_a_cancelled_operation_no_other_association_is_opened(rig, fault):
+    rig.add("1.1", "1.2")
+    answer = rig.caller.answers["1.1"] = Deferred()
+    outcome = rig.move()
+    rig.conversation.is_cancelled = True
+    answer.errback(fault)
+    assert outcome.result.sub_operations == counters(failed=1, remaining=1)
+    assert len(rig.caller.asked) == 1
 
 
 def test_a_cancelled_operation_lists_what_had_failed(rig):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sdcc.queries import Holding
-from sdcc.services.query_retrieve.storage_contexts import MOST_CONTEXTS, batches, way
+from sdcc.services.query_retrieve.storage_contexts import batches, way
+from sdcc.upper_layer.items import MAXIMUM_CONTEXTS
 from sdcc.upper_layer.negotiation import PresentationContext
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
@@ -43,7 +44,7 @@ def test_no_batch_has_more_contexts_than_an_association(classes, sizes):
 
 def test_a_class_in_more_syntaxes_than_there_are_contexts_has_its_conversion_still():
     (batch,) = batches(holding(CT, f"1.2.{number}") for number in range(300))
-    assert len(batch.contexts) == MOST_CONTEXTS
+    assert len(batch.contexts) == MAXIMUM_CONTEXTS
     assert batch.contexts[-1].transfer_syntaxes == (EXPLICIT, IMPLICIT)
 
 
