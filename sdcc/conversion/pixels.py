@@ -20,7 +20,7 @@ from pydicom.uid import JPEG2000TransferSyntaxes, JPEGBaseline8Bit, JPEGExtended
 
 from sdcc.conversion.faults import CannotEncode
 from sdcc.conversion.structure import PIXEL_DATA, Bytes, Element, name
-from sdcc.conversion.transcription import Value, turned_round
+from sdcc.conversion.transcription import Changes, Value, turned_round
 
 #: The one plugin that decodes: another would be a second opinion that nobody has tested.
 PLUGIN = "pylibjpeg"
@@ -76,17 +76,18 @@ class _Frame:
 
 def decoded(
     file: BinaryIO, data: Bytes, found: Sequence[Element], transfer_syntax_uid: str, *, byte_order: str
-) -> Mapping[int, Value | None]:
-    """What decoding changes in a Data Set; nothing where it has no compressed Pixel Data.
+) -> Changes:
+    """What decoding changes in a Data Set, or in an item such as an icon; nothing where it has no compressed
+    Pixel Data.
 
     :param file: that of `data`, to be read from; frames are decoded as they are asked for.
     :param byte_order: that of the decoded Pixel Data.
     :raises CannotEncode: also while the frames are asked for.
     """
-    by_tag = {element.tag: element for element in found}
-    pixel_data = by_tag.get(PIXEL_DATA)
+    pixel_data = next((element for element in found if element.tag == PIXEL_DATA), None)
     if pixel_data is None or not pixel_data.is_of_undefined_length:
         return {}
+    by_tag = {element.tag: element for element in found}
     options = _options(data, by_tag)
     frames = _frames(file, pixel_data, options, transfer_syntax_uid, byte_order)
     first = next(frames)

@@ -129,3 +129,23 @@ def test_frames_of_many_fragments_are_put_together(lab, fragments, has_table):
         NumberOfFrames=3,
     )
     assert lab.converted(stored) == expected
+
+
+@pytest.mark.parametrize("name", ["SC_rgb_rle.dcm", "SC_rgb_jpeg_gdcm.dcm", "examples_jpeg2k.dcm"])
+def test_an_icon_is_decoded_with_its_image(lab, name):
+    """PS3.5 A.4: it may be compressed as the image is."""
+    stored = lab.shipped(name)
+    image = pydicom.dcmread(stored)
+    icon = pydicom.Dataset()
+    for keyword in (
+        *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "Rows", "Columns"),
+        *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData"),
+    ):
+        setattr(icon, keyword, image[keyword].value)
+    icon["PixelData"].VR = "OB"
+    icon["PixelData"].is_undefined_length = True
+    found = lab.parsed(lab.converted(lab.told(stored, IconImageSequence=[icon])))
+    (decoded,) = found.IconImageSequence
+    assert decoded.PixelData == found.PixelData == lab.result(name).PixelData
+    assert decoded.PhotometricInterpretation == "RGB"
+    assert decoded.PlanarConfiguration == 0

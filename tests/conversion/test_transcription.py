@@ -40,17 +40,17 @@ def end(order="<"):
     return struct.pack(order + "HHI", *SEQUENCE_END, 0)
 
 
-def transcribed(data, source, target, changes=None):
+def transcribed(data, source, target):
     written = []
-    Transcriber(data, source, target, written.append).data_set(read(data, 0, source), changes or {})
+    Transcriber(data, source, target, written.append).data_set(read(data, 0, source))
     return b"".join(written)
 
 
 CASES = {
     "a short VR": (
-        implicit(0x0010, 0x0010, b"A^BIG_ENDIAN "),
-        explicit(0x0010, 0x0010, b"PN", b"A^BIG_ENDIAN "),
-        explicit(0x0010, 0x0010, b"PN", b"A^BIG_ENDIAN ", order=">"),
+        implicit(0x0010, 0x0010, b"A^B "),
+        explicit(0x0010, 0x0010, b"PN", b"A^B "),
+        explicit(0x0010, 0x0010, b"PN", b"A^B ", order=">"),
     ),
     "numbers of two bytes": (
         implicit(0x0028, 0x0010, b"\x01\x02"),
@@ -142,7 +142,7 @@ def test_in_its_own_encoding_an_element_stays_byte_for_byte(encoding):
     order = "<" if encoding is EXPLICIT else ">"
     inner = explicit(0x0008, 0x1150, b"UI", b"1.2\0", order=order)
     data = explicit(0x0008, 0x1140, b"SQ", item(inner, order=order, length=len(inner)), order=order)
-    data += explicit(0x0010, 0x0010, b"??", b"A^BIG_ENDIAN ", order=order)
+    data += explicit(0x0010, 0x0010, b"??", b"A^B ", order=order)
     assert transcribed(data, encoding, encoding) == data
 
 
@@ -159,9 +159,9 @@ def test_a_sequence_of_vr_un_stays_in_implicit_vr():
     """PS3.5 6.2.2."""
     inner = item(implicit(0x0008, 0x1150, b"1.2\0"))
     data = explicit(0x0009, 0x1001, b"UN", inner + end(), length=UNDEFINED)
-    after = explicit(0x0010, 0x0010, b"PN", b"A^BIG_ENDIAN ")
+    after = explicit(0x0010, 0x0010, b"PN", b"A^B ")
     assert transcribed(data + after, EXPLICIT, IMPLICIT) == (
-        implicit(0x0009, 0x1001, inner + end(), length=UNDEFINED) + implicit(0x0010, 0x0010, b"A^BIG_ENDIAN ")
+        implicit(0x0009, 0x1001, inner + end(), length=UNDEFINED) + implicit(0x0010, 0x0010, b"A^B ")
     )
 
 
@@ -170,6 +170,47 @@ def test_what_is_too_long_for_its_vr_is_un():
     value = b"x" * 0x10000
     assert transcribed(implicit(0x0010, 0x0010, value), IMPLICIT, EXPLICIT) == explicit(
         0x0010, 0x0010, b"UN", value
+    )
+
+
+def test_what_is_too_long_for_its_vr_is_in_little_endian_as_all_that_is_un():
+    value = b"\1\2" * 0x8000
+    assert transcribed(implicit(0x0028, 0x0010, value), IMPLICIT, BIG_ENDIAN) == explicit(
+        0x0028, 0x0010, b"UN", value, order=">"
+    )
+
+
+@pytest.mark.parametrize(
+    ("vr", "padded"),
+    [
+        *((vr, b"odd ") for vr in (b"PN", b"LO", b"UT")),
+        *((vr, b"odd\0") for vr in (b"UI", b"OB", b"UN")),
+    ],
+)
+def test_a_value_of_odd_length_is_padded_as_its_vr_wants_it(vr, padded):
+    """PS3.5 7.1.1: there is none in what is written."""
+    odd, even = explicit(0x0009, 0x1001, vr, b"odd"), explicit(0x0009, 0x1001, vr, padded)
+    assert transcribed(odd, EXPLICIT, EXPLICIT) == even
+    assert transcribed(odd, EXPLICIT, IMPLICIT) == implicit(0x0009, 0x1001, padded)
+    assert transcribed(odd, EXPLICIT, BIG_ENDIAN) == explicit(0x0009, 0x1001, vr, padded, order=">")
+
+
+def test_a_value_of_odd_length_is_padded_within_a_sequence_too():
+    odd, even = implicit(0x0010, 0x0010, b"A^B"), implicit(0x0010, 0x0010, b"A^B ")
+    data = implicit(0x0008, 0x1140, item(odd, length=len(odd)))
+    assert transcribed(data, IMPLICIT, IMPLICIT) == implicit(
+        0x0008, 0x1140, item(even) + end(), length=UNDEFINED
+    )
+
+
+def test_what_a_private_dictionary_takes_for_a_sequence_may_be_none():
+    creator = implicit(0x0009, 0x0010, b"MMCPrivate")
+    written = explicit(0x0009, 0x0010, b"LO", b"MMCPrivate")
+    assert transcribed(creator + implicit(0x0009, 0x101F, b"no items"), IMPLICIT, EXPLICIT) == (
+        written + explicit(0x0009, 0x101F, b"UN", b"no items")
+    )
+    assert transcribed(creator + implicit(0x0009, 0x101F, item(b"")), IMPLICIT, EXPLICIT) == (
+        written + explicit(0x0009, 0x101F, b"SQ", item(b"") + end(), length=UNDEFINED)
     )
 
 
@@ -225,9 +266,31 @@ def test_what_is_wrong_is_named(data, reason):
         transcribed(data, EXPLICIT, IMPLICIT)
 
 
+ENCAPSULATED = explicit(0x7FE0, 0x0010, b"OB", item(b"", length=0) + end(), length=UNDEFINED)
+
+
+@pytest.mark.parametrize("target", [IMPLICIT, EXPLICIT, BIG_ENDIAN])
+def test_nothing_encapsulated_gets_into_what_is_not_compressed(target):
+    """It would be no Data Set of that Transfer Syntax, though its elements look the same in Explicit VR."""
+    for data in (
+        ENCAPSULATED,
+        explicit(0x0088, 0x0200, b"SQ", item(ENCAPSULATED) + end(), length=UNDEFINED),
+        explicit(0x0088, 0x0200, b"SQ", item(ENCAPSULATED, length=len(ENCAPSULATED))),
+    ):
+        with pytest.raises(CannotEncode, match=r"\(7FE0,0010\) is encapsulated"):
+            transcribed(data, EXPLICIT, target)
+
+
+@pytest.mark.parametrize("within", [implicit(0x0009, 0x1001, b"odd"), ENCAPSULATED[:4] + ENCAPSULATED[8:]])
+def test_what_is_of_no_vr_must_be_able_to_stay_as_it_is(within):
+    data = explicit(0x0009, 0x1001, b"UN", item(within) + end(), length=UNDEFINED)
+    with pytest.raises(CannotEncode, match=r"\(0009,1001\) has no VR and holds what cannot stay"):
+        transcribed(data, EXPLICIT, EXPLICIT)
+
+
 def test_an_element_without_a_vr_can_only_lose_it():
-    data = explicit(0x0010, 0x0010, b"??", b"A^BIG_ENDIAN ")
-    assert transcribed(data, EXPLICIT, IMPLICIT) == implicit(0x0010, 0x0010, b"A^BIG_ENDIAN ")
+    data = explicit(0x0010, 0x0010, b"??", b"A^B ")
+    assert transcribed(data, EXPLICIT, IMPLICIT) == implicit(0x0010, 0x0010, b"A^B ")
     with pytest.raises(CannotEncode, match=r"\(0010,0010\) has no valid VR"):
         transcribed(data, EXPLICIT, BIG_ENDIAN)
 
@@ -252,7 +315,7 @@ def test_there_are_no_more_elements_than_any_object_has(monkeypatch):
         read(implicit(0x0010, 0x0010) * 11, 0, IMPLICIT)
 
 
-WHOLE = nested(2) + explicit(0x0010, 0x0010, b"PN", b"A^BIG_ENDIAN ")
+WHOLE = nested(2) + explicit(0x0010, 0x0010, b"PN", b"A^B ")
 
 
 @pytest.mark.parametrize("cut", range(1, len(WHOLE)))
