@@ -49,6 +49,23 @@ class Found:
     def of(cls, match: Match) -> Self:
         return cls(**{name: match[name] for name in WANTED})  # type: ignore[arg-type]
 
+    @property
+    def as_it_lies(self) -> str | None:
+        """The Transfer Syntax in which its bytes can go out; None: not one byte for another.
+
+        A Data Set of an odd number of bytes is none (PS3.5 7.1.1), and peers abort the association, and with
+        it all that is to come, when they are sent one. Nobody but who parses it can say where a byte
+        is missing: so it is encoded anew, as if for a peer that does not take its Transfer Syntax.
+        """
+        return None if self.data_set_size % 2 else self.transfer_syntax_uid
+
+    @property
+    def no_way(self) -> str:
+        """Why it is not sent where no context will do."""
+        if self.as_it_lies is None:
+            return "its size is odd, and no context was accepted to encode it anew"
+        return f"no context was accepted for SOP Class {self.sop_class_uid}"
+
 
 WANTED = frozenset(Found.__dataclass_fields__)
 
@@ -131,11 +148,11 @@ class Outgoing:
         requests = self._destination.requests
         if requests is None:
             raise Unsendable(self._destination.fault)
-        context = way(requests.contexts, found.sop_class_uid, found.transfer_syntax_uid)
+        context = way(requests.contexts, found.sop_class_uid, found.as_it_lies)
         if context is None:
-            raise Unsendable(f"no context was accepted for SOP Class {found.sop_class_uid}")
+            raise Unsendable(found.no_way)
         scratch = None
-        if context.transfer_syntax == found.transfer_syntax_uid:
+        if context.transfer_syntax == found.as_it_lies:
             blocks = self._objects.read(found.path, found.data_set_size)
         else:
             scratch = await self._converter.convert(

@@ -160,6 +160,8 @@ class _Retrieval:
         pending.start()
         try:
             for sop_classes in self._destination.batches(holdings):
+                if self._conversation.is_cancelled:
+                    break  # nobody is called for nothing
                 await self._destination.open()
                 await self._send(_of_classes(query, sop_classes), pending)
         except IndexFailed as error:

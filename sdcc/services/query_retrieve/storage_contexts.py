@@ -58,11 +58,12 @@ def _batch(classes: list[str], wanted: list[tuple[str, tuple[str, ...]]]) -> Bat
 
 
 def way(
-    contexts: Mapping[int, PresentationContext], sop_class_uid: str, stored: str
+    contexts: Mapping[int, PresentationContext], sop_class_uid: str, stored: str | None
 ) -> PresentationContext | None:
-    """The context that an object goes out on; None: the peer takes none of its class.
+    """The context that an object goes out on; None: the peer takes none of its class that would do.
 
     :param stored: the Transfer Syntax that it lies in: where the context has another, it is converted.
+        None: it is converted in any case.
     """
     of_class = {
         context.transfer_syntax: context
