@@ -23,6 +23,7 @@ from . import objects
 from .objects import SHIPPED, data_set_sha256
 from .server import PATIENCE, run, until
 from .test_dcmtk_senders import SENT
+from .wire import STATUS, Peer
 
 ON_EVERY_INDEX = True
 
@@ -226,6 +227,21 @@ def test_pynetdicom_reads_which_objects_failed(server, series, associate):
     )
     assert last.Status == 0xA702
     assert {*failed.FailedSOPInstanceUIDList} == {*series}
+
+
+def test_a_data_set_of_odd_length_reaches_dcmtk_mended_and_the_rest_with_it(server, movescu, destination):
+    """DCMTK aborts when it is sent a byte that makes it odd."""
+    directory, study = destination("TAKES_ALL"), objects.new_uid()
+    uids = [objects.new_uid() for _ in range(3)]
+    with Peer(server.address) as peer:
+        peer.associate((1, CTImageStorage, EXPLICIT))
+        for uid, pixels in zip(uids, (b"\1\2", b"\1\2\3", b"\1\2"), strict=True):
+            data = objects.data_set(instance=uid, study=study, pixels=pixels)
+            assert peer.store(1, CTImageStorage, uid, data)[STATUS] == 0
+    done = movescu("TAKES_ALL", *key("QueryRetrieveLevel", "STUDY"), *key("StudyInstanceUID", study))
+    assert done.returncode == 0, done.stderr
+    got = {found.SOPInstanceUID: found.PixelData for found in map(pydicom.dcmread, directory.iterdir())}
+    assert got == dict(zip(uids, (b"\1\2", b"\1\2\3\0", b"\1\2"), strict=True))
 
 
 # --- C-GET --------------------------------------------------------------------------------------
