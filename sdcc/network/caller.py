@@ -128,11 +128,13 @@ class Caller:
         end = self._reactor.seconds() + self._timeouts.connection
         where = f"no connection to {remote.address}:{remote.port}"
         addresses = await self._addresses(remote.address, where)
+        factory = Factory.forProtocol(lambda: association)
+        factory.noisy = False  # the association has lines of its own
         for number, address in enumerate(addresses):
             seconds = (end - self._reactor.seconds()) / (len(addresses) - number)
             endpoint = self._endpoint(address, remote, seconds)
             try:
-                await endpoint.connect(Factory.forProtocol(lambda: association))
+                await endpoint.connect(factory)
                 return
             except ConnectingCancelledError:
                 raise CancelledError from None

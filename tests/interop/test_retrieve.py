@@ -299,6 +299,13 @@ def test_the_log_says_what_was_not_sent_and_why(server, series, movescu):
     until(lambda: re.search(line, server.log()), "the log says it")
 
 
+def test_the_log_has_nothing_of_how_associations_are_made(server, series, movescu, destination):
+    destination("TAKES_ALL")
+    movescu("TAKES_ALL", *key("QueryRetrieveLevel", "STUDY"), *key("StudyInstanceUID", SERIES_STUDY))
+    until(lambda: "SDCC->TAKES_ALL" in server.log(), "the log has the association")
+    assert "factory" not in server.log()
+
+
 def test_the_server_imports_no_decoder(server, rows):
     """Nor numpy, though it has had images decoded: its memory is for other things."""
     with open(f"/proc/{server.process.pid}/maps") as maps:
