@@ -122,6 +122,8 @@ class Outgoing:
         self._tally = tally
         self._originator = originator
         self._priority = priority
+        #: Whether one is on its way, and has no answer yet.
+        self.is_sending = False
 
     # --- getting ready ---
 
@@ -229,9 +231,11 @@ class Outgoing:
         :raises OSError: from the file.
         """
         found = ready.found
+        self.is_sending = True
         try:
             response = await ready.requests.request(ready.context_id, self._request(found), ready.data_set())
         finally:
+            self.is_sending = False
             await ready.let_go()
         reason = self._tally.answered(found.sop_instance_uid, cast(Response, response).status)
         if reason is not None:

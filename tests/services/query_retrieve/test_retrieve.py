@@ -563,6 +563,22 @@ def test_a_peer_that_does_not_read_is_told_no_more_than_one_thing(rig):
     answer.callback(0)
 
 
+def test_while_an_object_is_got_ready_the_peer_of_a_get_hears_every_second_too(rig):
+    """It may have to be converted, or to wait for its turn to be."""
+    rig.add("1.1", "1.2")
+    gate = rig.objects.waits["objects/1.2.dcm"] = Deferred()
+    answer = rig.requestor.answers["1.1"] = Deferred()
+    outcome = rig.get()
+    rig.clock.advance(1)
+    assert rig.conversation.responses == []  # the first is on its way
+    answer.callback(0)
+    for _ in range(2):
+        rig.clock.advance(1)
+    assert [r.sub_operations for r in rig.conversation.responses] == [counters(1, remaining=1)] * 3
+    gate.callback(None)
+    assert outcome.result.sub_operations == counters(completed=2)
+
+
 def test_over_the_association_of_a_get_nothing_is_said_while_an_object_is_on_its_way(rig):
     """A message cannot be put inside another."""
     rig.add("1.1")
