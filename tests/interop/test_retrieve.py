@@ -265,6 +265,20 @@ def test_getscu_gets_what_it_takes_as_it_lies_and_the_rest_converted(server, row
             assert syntax in UNCOMPRESSED
 
 
+@pytest.mark.parametrize("preferred", ["+xs", "+xy", "+xv", "+xr"])
+def test_getscu_gets_all_whatever_it_would_like_best(server, rows, dcmtk, tmp_path, preferred):
+    """It proposes that with the uncompressed ones in one context."""
+    for row in rows.values():
+        directory = tmp_path / row["sop_instance_uid"]
+        directory.mkdir()
+        done = run(
+            *(dcmtk("getscu"), preferred, "+B", "-S", "-aec", "SDCC", "-od", str(directory)),
+            *(*identified("IMAGE", row), "127.0.0.1", server.port),
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(received(directory)) == 1
+
+
 def test_a_get_that_is_cancelled_ends(server, series):
     requestor = pynetdicom.AE()
     requestor.add_requested_context(StudyRootQueryRetrieveInformationModelGet)

@@ -6,7 +6,7 @@ one, or its conversion begun. No more than these two are in memory.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Self, cast
@@ -29,6 +29,7 @@ from sdcc.queries import Condition, Level, Match, Query, SingleValue
 from sdcc.services.query_retrieve.destination import Destination
 from sdcc.services.query_retrieve.storage_contexts import way
 from sdcc.services.query_retrieve.sub_operations import Tally
+from sdcc.upper_layer.negotiation import PresentationContext
 
 
 class Unsendable(Exception):
@@ -58,13 +59,6 @@ class Found:
         is missing: so it is encoded anew, as if for a peer that does not take its Transfer Syntax.
         """
         return None if self.data_set_size % 2 else self.transfer_syntax_uid
-
-    @property
-    def no_way(self) -> str:
-        """Why it is not sent where no context will do."""
-        if self.as_it_lies is None:
-            return "its size is odd, and no context was accepted to encode it anew"
-        return f"no context was accepted for SOP Class {self.sop_class_uid}"
 
 
 WANTED = frozenset(Found.__dataclass_fields__)
@@ -152,7 +146,7 @@ class Outgoing:
             raise Unsendable(self._destination.fault)
         context = way(requests.contexts, found.sop_class_uid, found.as_it_lies)
         if context is None:
-            raise Unsendable(found.no_way)
+            raise Unsendable(_no_way(found, requests.contexts))
         scratch = None
         if context.transfer_syntax == found.as_it_lies:
             blocks = self._objects.read(found.path, found.data_set_size)
@@ -272,6 +266,15 @@ class Coming:
 
 def _unsendable(failure: Failure) -> None:
     failure.trap(Unsendable)
+
+
+def _no_way(found: Found, contexts: Mapping[int, PresentationContext]) -> str:
+    """Why an object is not sent that no context will do for."""
+    if all(context.abstract_syntax != found.sop_class_uid for context in contexts.values()):
+        return f"no context was accepted for SOP Class {found.sop_class_uid}"
+    if found.as_it_lies is None:
+        return "its size is odd, and no context was accepted to encode it anew"
+    return f"neither {found.transfer_syntax_uid} nor a conversion was accepted"
 
 
 def _said(fault: OSError | CannotConvert) -> str:

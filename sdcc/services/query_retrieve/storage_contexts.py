@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from sdcc.conformance import CONVERTED, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.queries import Holding
 from sdcc.upper_layer.items import ProposedContext
 from sdcc.upper_layer.negotiation import PresentationContext
 
 #: Contexts that an association can have: their IDs are odd numbers of one byte (PS3.8 9.3.2.2).
 MOST_CONTEXTS = 128
-#: What is proposed for what must be converted; and what it is converted to, the first that is accepted.
+#: What is proposed for what must be converted.
 PROPOSED = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
-CONVERTED = (*PROPOSED, EXPLICIT_VR_BIG_ENDIAN)
 
 
 @dataclass(frozen=True, slots=True)

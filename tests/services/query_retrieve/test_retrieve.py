@@ -24,7 +24,7 @@ from sdcc.interfaces import (
     SubOperations,
 )
 
-from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Retrieving, Scratch, elements, study
+from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Association, Retrieving, Scratch, elements, study
 
 
 @pytest.fixture
@@ -218,6 +218,15 @@ def test_a_class_that_the_destination_does_not_take(rig):
     assert listed(outcome) == ["1.1"]
     assert outcome.comment == f"no context was accepted for SOP Class {MR}"[:64]
     assert sent(rig.caller.opened[0]) == ["1.2"]
+
+
+def test_a_transfer_syntax_that_the_requestor_does_not_take(rig):
+    """Nor any that the object could be converted to."""
+    rig.add("1.1")
+    rig.requestor = Association(rig.requestor_contexts(CT, syntax=JPEG), {})
+    outcome = rig.get().result
+    assert listed(outcome) == ["1.1"]
+    assert outcome.comment == f"neither {EXPLICIT} nor a conversion was accepted"
 
 
 def test_a_converted_object_that_cannot_be_read_leaves_nothing(rig):
