@@ -6,6 +6,9 @@ import struct
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.datadict import dictionary_VR
 
 from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.conversion import structure
@@ -17,6 +20,8 @@ IMPLICIT, EXPLICIT, BIG_ENDIAN = (
     ENCODINGS[uid] for uid in (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN)
 )
 UNDEFINED = 0xFFFFFFFF
+#: PS3.5 7.1.2, typed again.
+LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 ITEM_END, SEQUENCE_END = (0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)
 
 
@@ -26,7 +31,7 @@ def implicit(group, number, value=b"", *, length=None):
 
 def explicit(group, number, vr, value=b"", *, length=None, order="<"):
     length = len(value) if length is None else length
-    if vr in (b"OB", b"OW", b"SQ", b"UN", b"UT", b"OV"):
+    if vr in LONG_VRS:
         return struct.pack(order + "HH2s2xI", group, number, vr, length) + value
     return struct.pack(order + "HH2sH", group, number, vr, length) + value
 
@@ -144,6 +149,67 @@ def test_in_its_own_encoding_an_element_stays_byte_for_byte(encoding):
     data = explicit(0x0008, 0x1140, b"SQ", item(inner, order=order, length=len(inner)), order=order)
     data += explicit(0x0010, 0x0010, b"??", b"A^B ", order=order)
     assert transcribed(data, encoding, encoding) == data
+
+
+#: A tag of each VR, which the dictionary knows, and what its length is a multiple of.
+OF_EACH_VR = {
+    b"AE": (0x0008, 0x0054, 2), b"AS": (0x0010, 0x1010, 2), b"AT": (0x0028, 0x0009, 4),
+    b"CS": (0x0008, 0x0060, 2), b"DA": (0x0008, 0x0020, 2), b"DS": (0x0010, 0x1030, 2),
+    b"DT": (0x0008, 0x002A, 2), b"FD": (0x0018, 0x9087, 8), b"FL": (0x0018, 0x605A, 4),
+    b"IS": (0x0020, 0x0013, 2), b"LO": (0x0010, 0x0020, 2), b"LT": (0x0010, 0x4000, 2),
+    b"OB": (0x0042, 0x0011, 2), b"OD": (0x7FE0, 0x0009, 8), b"OF": (0x7FE0, 0x0008, 4),
+    b"OL": (0x0066, 0x0040, 4), b"OV": (0x7FE0, 0x0001, 8), b"OW": (0x7FE0, 0x0010, 2),
+    b"PN": (0x0010, 0x0010, 2), b"SH": (0x0008, 0x0050, 2), b"SL": (0x0018, 0x6020, 4),
+    b"SS": (0x0018, 0x9219, 2), b"ST": (0x0008, 0x0081, 2), b"SV": (0x0072, 0x0082, 8),
+    b"TM": (0x0008, 0x0030, 2), b"UC": (0x0008, 0x0119, 2), b"UI": (0x0008, 0x0018, 2),
+    b"UL": (0x0018, 0x6016, 4), b"UN": (0x0009, 0x1001, 2), b"UR": (0x0008, 0x0120, 2),
+    b"US": (0x0028, 0x0010, 2), b"UT": (0x0040, 0xA160, 2), b"UV": (0x0008, 0x040C, 8),
+}  # fmt: skip
+
+
+@st.composite
+def elements_of_all_kinds(draw):
+    vr = draw(st.sampled_from(sorted(OF_EACH_VR)))
+    group, number, unit = OF_EACH_VR[vr]
+    return explicit(group, number, vr, draw(st.binary(max_size=6)) * unit)
+
+
+def sequences(of_elements):
+    items = st.lists(st.lists(of_elements, max_size=4).map(b"".join).map(item), max_size=3)
+    return items.map(lambda it: explicit(0x0008, 0x1140, b"SQ", b"".join(it) + end(), length=UNDEFINED))
+
+
+@given(st.lists(st.recursive(elements_of_all_kinds(), sequences, max_leaves=20), max_size=8).map(b"".join))
+def test_there_and_back_again_every_byte_is_what_it_was(data):
+    for by in (IMPLICIT, BIG_ENDIAN):
+        assert transcribed(transcribed(data, EXPLICIT, by), by, EXPLICIT) == data
+
+
+#: PS3.5 7.3: what eight bytes become, and of which VRs.
+TURNED = {
+    b"\2\1\4\3\6\5\x08\7": b"AT OW SS US",
+    b"\4\3\2\1\x08\7\6\5": b"FL OF OL SL UL",
+    b"\x08\7\6\5\4\3\2\1": b"FD OD OV SV UV",
+}
+
+
+@pytest.mark.parametrize("vr", OF_EACH_VR)
+def test_each_vr_is_turned_round_by_its_unit(vr):
+    group, number, _ = OF_EACH_VR[vr]
+    value = bytes(range(1, 9))
+    turned = next((turned for turned, vrs in TURNED.items() if vr in vrs.split()), value)
+    little, big = explicit(group, number, vr, value), explicit(group, number, vr, turned, order=">")
+    assert transcribed(little, EXPLICIT, BIG_ENDIAN) == big
+    assert transcribed(big, BIG_ENDIAN, IMPLICIT) == implicit(group, number, value)
+
+
+def test_the_tags_here_have_their_vrs_in_the_dictionary():
+    found = {
+        vr: dictionary_VR((group, number)) for vr, (group, number, _) in OF_EACH_VR.items() if vr != b"UN"
+    }
+    assert {vr.decode(): listed.split()[-1] for vr, listed in found.items()} == {
+        vr.decode(): vr.decode() for vr in found
+    }
 
 
 def test_explicit_lengths_of_sequences_and_items_become_undefined():
