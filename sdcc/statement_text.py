@@ -134,10 +134,15 @@ none of them is 0:
 Result  Meaning                          When
 ======  ===============================  =======================================================
 0       acceptance                       A Transfer Syntax of the context suits the SOP Class;
-                                         the first of them, in the requestor's order, is taken.
+                                         the first of them, in the requestor's order, is taken,
+                                         but for C-GET: see below.
 3       abstract-syntax-not-supported    The Abstract Syntax is none of section 2.
 4       transfer-syntaxes-not-supported  No Transfer Syntax of the context suits the SOP Class.
 ======  ===============================  =======================================================
+
+Where the requestor is to be the SCP of a storage class, and none of the class's contexts would have an
+uncompressed Transfer Syntax, the last context that proposes one gets it: what is stored in any other can be
+converted to it.
 
 SCP/SCU Role Selection is answered with SDCC as SCP, and as SCU too for the storage classes where the
 requestor proposes to be their SCP and may retrieve. SOP Class Extended Negotiation is answered for
@@ -327,7 +332,7 @@ Section          Says                               Reading
 2.3.1.2          Verification with Implicit VR      With no other. A context that proposes only
                  Little Endian                      others gets result 4.
 2.3.2.2.1        Nothing of several Transfer        The first that SDCC supports, in the requestor's
-                 Syntaxes in one context            order.
+                 Syntaxes in one context            order; uncompressed where C-GET needs it.
 2.3, 2.1.2, 5.1  Retrieval, sub-operations,         Query/Retrieve (C-FIND, C-MOVE and C-GET) as SCP.
                  address mapping                    Sub-operations go to the remote AEs of 5.1.
 2.3.2.2.2        No data element is rounded or      The Data Set is kept byte for byte as it was

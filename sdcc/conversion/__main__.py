@@ -17,6 +17,7 @@ import signal
 import sys
 import traceback
 import warnings
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +26,11 @@ from sdcc.conversion.faults import CannotEncode
 
 #: Others have the processor first: those who receive.
 NICENESS = 5
+#: What it makes is for nobody but the server's user and group to read.
+UMASK = 0o027
+#: Where Linux is told whom to end where memory runs out, and what: this process before all else, as the
+#: server would be the greater loss.
+OOM_SCORE, FIRST_TO_GO = "/proc/self/oom_score_adj", "1000"
 
 
 def main() -> None:
@@ -40,8 +46,11 @@ def main() -> None:
 
 def limit(memory: int) -> None:
     os.nice(NICENESS)
+    os.umask(UMASK)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError), open(OOM_SCORE, "w") as score:
+        score.write(FIRST_TO_GO)
 
 
 def say_where(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:

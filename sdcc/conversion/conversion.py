@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from sdcc.archive.part10 import COUNTED_FROM, announced, data_set_offset
 from sdcc.conformance import EXPLICIT_VR_LITTLE_ENDIAN, STORAGE_TRANSFER_SYNTAXES
 from sdcc.conversion.faults import CannotEncode
 from sdcc.conversion.pixels import decoded
-from sdcc.conversion.structure import read
-from sdcc.conversion.transcription import ENCODINGS, Transcriber
+from sdcc.conversion.structure import Element, read
+from sdcc.conversion.transcription import ENCODINGS, Changes, Transcriber
 
 
 def convert(stored: BinaryIO, transfer_syntax_uid: str, output: BinaryIO) -> None:
@@ -29,8 +30,10 @@ def convert(stored: BinaryIO, transfer_syntax_uid: str, output: BinaryIO) -> Non
             raise CannotEncode(f"nothing is known of the Transfer Syntax {source_uid}")
         source = ENCODINGS.get(source_uid, ENCODINGS[EXPLICIT_VR_LITTLE_ENDIAN])  # all that are compressed
         target = ENCODINGS[transfer_syntax_uid]
-        elements = read(data, start, source)
-        changes = {}
-        if source_uid not in ENCODINGS:
-            changes = dict(decoded(stored, data, elements, source_uid, byte_order=target.byte_order))
-        Transcriber(data, source, target, output.write).data_set(elements, changes)
+
+        def changes(elements: Sequence[Element]) -> Changes:
+            if source_uid in ENCODINGS:
+                return {}
+            return decoded(stored, data, elements, source_uid, byte_order=target.byte_order)
+
+        Transcriber(data, source, target, output.write, changes).data_set(read(data, start, source))

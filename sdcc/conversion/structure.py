@@ -21,7 +21,7 @@ Bytes = bytes | mmap
 
 PIXEL_DATA = 0x7FE00010
 PIXEL_REPRESENTATION = 0x00280103
-_LUT_DESCRIPTOR, _LUT_DATA = 0x00283002, 0x00283006
+_LUT_DESCRIPTOR = 0x00283002
 ITEM, ITEM_DELIMITATION, SEQUENCE_DELIMITATION = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF
 
@@ -51,6 +51,13 @@ class Element:
     @property
     def is_of_undefined_length(self) -> bool:
         return self.end != self.stop
+
+    @property
+    def holds_encapsulated(self) -> bool:
+        """Whether it is, or has within, what only its own Transfer Syntax can say."""
+        if self.items is None:
+            return self.is_of_undefined_length
+        return any(inner.holds_encapsulated for item in self.items for inner in item)
 
 
 def read(data: Bytes, begin: int, encoding: Encoding) -> tuple[Element, ...]:
@@ -109,7 +116,13 @@ class _Reader:
             raise CannotEncode(f"{name(element.tag)} runs past the end")
         if element.vr != b"SQ":
             return element
-        items, _, _ = self._items(element, inner)
+        try:
+            items, _, _ = self._items(element, inner)
+        except CannotEncode:
+            # The private dictionary may mean another version of what the creator made.
+            if inner.encoding is elements.IMPLICIT_VR_LITTLE_ENDIAN and element.tag >> 16 & 1:
+                return replace(element, vr=b"UN")
+            raise
         return replace(element, items=items)
 
     def _undefined(self, element: Element, inner: _Around) -> Element:

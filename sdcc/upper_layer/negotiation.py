@@ -6,11 +6,12 @@ Pure: a request, an answer, and the SOP Classes there are. Whether the associati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from sdcc.conformance import (
+    CONVERTED,
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
     RETRIEVE_SERVICE,
@@ -64,7 +65,11 @@ def accept(
     :param services: that the requestor may use. With that of retrieving it may be the SCP of what is stored,
         which is how a C-GET gives it back.
     """
-    answers = tuple(_answer(context, sop_classes) for context in request.presentation_contexts)
+    may_retrieve = RETRIEVE_SERVICE in services
+    answers = [_answer(context, sop_classes) for context in request.presentation_contexts]
+    for uid, role in _proposed_roles(request.user_information).items():
+        if may_retrieve and role.scp:
+            _leave_a_way_back(request.presentation_contexts, answers, sop_classes.get(uid))
     results = zip(request.presentation_contexts, answers, strict=True)
     accepted = {
         context.abstract_syntax: sop_classes[context.abstract_syntax]
@@ -76,11 +81,11 @@ def accept(
         calling_ae_title=request.calling_ae_title,
         reserved=request.reserved,
         application_context_name=request.application_context_name,
-        presentation_contexts=answers,
+        presentation_contexts=tuple(answers),
         user_information=(
             MaximumLength(maximum_length),
             ImplementationClassUID(IMPLEMENTATION_CLASS_UID),
-            *_roles(request, accepted, may_retrieve=RETRIEVE_SERVICE in services),
+            *_roles(request, accepted, may_retrieve=may_retrieve),
             ImplementationVersionName(IMPLEMENTATION_VERSION_NAME),
             *_extended(request, accepted),
         ),
@@ -95,6 +100,25 @@ def _answer(context: ProposedContext, sop_classes: Mapping[str, SOPClass]) -> An
         if uid in sop_class.transfer_syntaxes:
             return AnsweredContext(id=context.id, result=ContextResult.ACCEPTANCE, transfer_syntax=uid)
     return AnsweredContext(id=context.id, result=ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED)
+
+
+def _leave_a_way_back(
+    proposed: Sequence[ProposedContext], answers: list[AnsweredContext], sop_class: SOPClass | None
+) -> None:
+    """What a requestor that is to be given objects would like best may be what few of them lie in.
+
+    So one of the contexts of a class is to have what all can be converted to, if it proposes that.
+    """
+    if sop_class is None or sop_class.service != STORAGE_SERVICE:
+        return
+    places = [at for at, context in enumerate(proposed) if context.abstract_syntax == sop_class.uid]
+    if any(answers[at].transfer_syntax in CONVERTED for at in places):
+        return
+    for at in reversed(places):  # what is preferred comes first, and stays
+        for uid in CONVERTED:
+            if uid in proposed[at].transfer_syntaxes:
+                answers[at] = replace(answers[at], transfer_syntax=uid)
+                return
 
 
 def _proposed_roles(user_information: Iterable[Item]) -> Mapping[str, RoleSelection]:

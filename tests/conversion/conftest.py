@@ -36,6 +36,15 @@ class Lab:
         """The path of a file that pydicom ships."""
         return Path(get_testdata_file(name, download=False))
 
+    def told(self, path, **attributes):
+        """The path of a copy of a DICOM file that says other things of itself."""
+        data_set = pydicom.dcmread(path)
+        for keyword, value in attributes.items():
+            setattr(data_set, keyword, value)
+        output = self._directory / "told.dcm"
+        data_set.save_as(output)
+        return output
+
     @staticmethod
     def converted(path, transfer_syntax=EXPLICIT):
         """The bytes that come of a DICOM file."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -285,6 +287,28 @@ def test_a_fault_of_the_program_is_told_without_its_words(tmp_path):
     assert done.stderr.endswith("JSONDecodeError\n")
     assert "conversion/__main__.py" in done.stderr
     assert "Expecting" not in done.stderr
+
+
+def test_what_the_process_makes_is_not_for_others(tmp_path, lab):
+    before = os.umask(0)
+    try:
+        decoding(tmp_path, lab.shipped("MR_small_RLE.dcm"))
+    finally:
+        os.umask(before)
+    assert not (tmp_path / "0").stat().st_mode & 0o137
+
+
+def test_the_process_is_the_first_to_go_where_memory_runs_out(tmp_path):
+    """And leaves no core, with what it was at."""
+    job = {"path": "nowhere", "transfer_syntax": EXPLICIT, "output": "nowhere", "seconds": 9}
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        score = Path(f"/proc/{process.pid}/oom_score_adj").read_text()
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+    assert score.strip() == "1000"
+    assert re.search(r"Max core file size +0 +0 ", limits)
 
 
 def test_the_process_gets_no_more_memory_than_it_may_have(tmp_path, lab):

@@ -23,6 +23,7 @@ from . import objects
 from .objects import SHIPPED, data_set_sha256
 from .server import PATIENCE, run, until
 from .test_dcmtk_senders import SENT
+from .wire import STATUS, Peer
 
 ON_EVERY_INDEX = True
 
@@ -228,6 +229,21 @@ def test_pynetdicom_reads_which_objects_failed(server, series, associate):
     assert {*failed.FailedSOPInstanceUIDList} == {*series}
 
 
+def test_a_data_set_of_odd_length_reaches_dcmtk_mended_and_the_rest_with_it(server, movescu, destination):
+    """DCMTK aborts when it is sent a byte that makes it odd."""
+    directory, study = destination("TAKES_ALL"), objects.new_uid()
+    uids = [objects.new_uid() for _ in range(3)]
+    with Peer(server.address) as peer:
+        peer.associate((1, CTImageStorage, EXPLICIT))
+        for uid, pixels in zip(uids, (b"\1\2", b"\1\2\3", b"\1\2"), strict=True):
+            data = objects.data_set(instance=uid, study=study, pixels=pixels)
+            assert peer.store(1, CTImageStorage, uid, data)[STATUS] == 0
+    done = movescu("TAKES_ALL", *key("QueryRetrieveLevel", "STUDY"), *key("StudyInstanceUID", study))
+    assert done.returncode == 0, done.stderr
+    got = {found.SOPInstanceUID: found.PixelData for found in map(pydicom.dcmread, directory.iterdir())}
+    assert got == dict(zip(uids, (b"\1\2", b"\1\2\3\0", b"\1\2"), strict=True))
+
+
 # --- C-GET --------------------------------------------------------------------------------------
 
 
@@ -247,6 +263,20 @@ def test_getscu_gets_what_it_takes_as_it_lies_and_the_rest_converted(server, row
         else:
             assert found == converted_sha256(row["path"], syntax)
             assert syntax in UNCOMPRESSED
+
+
+@pytest.mark.parametrize("preferred", ["+xs", "+xy", "+xv", "+xr"])
+def test_getscu_gets_all_whatever_it_would_like_best(server, rows, dcmtk, tmp_path, preferred):
+    """It proposes that with the uncompressed ones in one context."""
+    for row in rows.values():
+        directory = tmp_path / row["sop_instance_uid"]
+        directory.mkdir()
+        done = run(
+            *(dcmtk("getscu"), preferred, "+B", "-S", "-aec", "SDCC", "-od", str(directory)),
+            *(*identified("IMAGE", row), "127.0.0.1", server.port),
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(received(directory)) == 1
 
 
 def test_a_get_that_is_cancelled_ends(server, series):
@@ -282,6 +312,13 @@ def test_the_log_says_what_was_not_sent_and_why(server, series, movescu):
     what = f"C-MOVE of MOVESCU to NOBODY: {SERIES_SIZE} of {SERIES_SIZE} not sent"
     line = rf"{what}: no connection to \S+: Connection refused"
     until(lambda: re.search(line, server.log()), "the log says it")
+
+
+def test_the_log_has_nothing_of_how_associations_are_made(server, series, movescu, destination):
+    destination("TAKES_ALL")
+    movescu("TAKES_ALL", *key("QueryRetrieveLevel", "STUDY"), *key("StudyInstanceUID", SERIES_STUDY))
+    until(lambda: "SDCC->TAKES_ALL" in server.log(), "the log has the association")
+    assert "factory" not in server.log()
 
 
 def test_the_server_imports_no_decoder(server, rows):

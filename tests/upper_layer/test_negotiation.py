@@ -250,6 +250,36 @@ def test_roles_are_answered_for_accepted_classes_only(uid: str) -> None:
     assert given_roles(RoleSelection(sop_class_uid=uid, scu=True, scp=True)) == []
 
 
+@pytest.mark.parametrize(
+    ("proposed", "taken"),
+    [
+        ([[JPEG_LOSSLESS, IMPLICIT, EXPLICIT]], [EXPLICIT]),
+        ([[JPEG_LOSSLESS, IMPLICIT]], [IMPLICIT]),
+        ([[JPEG_LOSSLESS, EXPLICIT], [JPEG_LOSSLESS, EXPLICIT]], [JPEG_LOSSLESS, EXPLICIT]),
+        ([[JPEG_LOSSLESS, EXPLICIT], [IMPLICIT]], [JPEG_LOSSLESS, IMPLICIT]),
+        ([[IMPLICIT, EXPLICIT]], [IMPLICIT]),
+        ([[JPEG_LOSSLESS]], [JPEG_LOSSLESS]),
+        ([[DEFLATED]], [""]),
+    ],
+)
+def test_who_is_given_objects_gets_a_context_that_all_can_be_converted_for(
+    proposed: list[list[str]], taken: list[str]
+) -> None:
+    """As many peers propose what they like best first, and in the same context what they take as well."""
+    contexts = [context(2 * number + 1, CT, *uids) for number, uids in enumerate(proposed)]
+
+    def answered(role: RoleSelection, *services: str) -> list[str]:
+        asked = request(*contexts, user_information=(role,))
+        given = accept(asked, sop_classes(), maximum_length=16384, services=frozenset(services))
+        return [answer.transfer_syntax for answer in given.presentation_contexts]
+
+    getting = RoleSelection(sop_class_uid=CT, scu=False, scp=True)
+    storing = RoleSelection(sop_class_uid=CT, scu=True, scp=False)
+    first = [uids[0] if uids[0] in NINE else "" for uids in proposed]
+    assert answered(getting, "retrieve") == taken
+    assert answered(getting, "storage") == answered(storing, "retrieve") == first
+
+
 def test_no_roles_are_answered_that_were_not_proposed() -> None:
     assert given_roles() == []
 

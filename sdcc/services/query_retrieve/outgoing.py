@@ -6,7 +6,7 @@ one, or its conversion begun. No more than these two are in memory.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Self, cast
@@ -29,6 +29,7 @@ from sdcc.queries import Condition, Level, Match, Query, SingleValue
 from sdcc.services.query_retrieve.destination import Destination
 from sdcc.services.query_retrieve.storage_contexts import way
 from sdcc.services.query_retrieve.sub_operations import Tally
+from sdcc.upper_layer.negotiation import PresentationContext
 
 #: Of a retrieval's objects that are not sent, how many the log names.
 MOST_NAMED = 20
@@ -51,6 +52,16 @@ class Found:
     @classmethod
     def of(cls, match: Match) -> Self:
         return cls(**{name: match[name] for name in WANTED})  # type: ignore[arg-type]
+
+    @property
+    def as_it_lies(self) -> str | None:
+        """The Transfer Syntax in which its bytes can go out; None: not one byte for another.
+
+        A Data Set of an odd number of bytes is none (PS3.5 7.1.1), and peers abort the association, and with
+        it all that is to come, when they are sent one. Nobody but who parses it can say where a byte
+        is missing: so it is encoded anew, as if for a peer that does not take its Transfer Syntax.
+        """
+        return None if self.data_set_size % 2 else self.transfer_syntax_uid
 
 
 WANTED = frozenset(Found.__dataclass_fields__)
@@ -108,6 +119,8 @@ class Outgoing:
         self._tally = tally
         self._originator = originator
         self._priority = priority
+        #: Whether one is on its way, and has no answer yet.
+        self.is_sending = False
 
     # --- getting ready ---
 
@@ -134,11 +147,11 @@ class Outgoing:
         requests = self._destination.requests
         if requests is None:
             raise Unsendable(self._destination.fault)
-        context = way(requests.contexts, found.sop_class_uid, found.transfer_syntax_uid)
+        context = way(requests.contexts, found.sop_class_uid, found.as_it_lies)
         if context is None:
-            raise Unsendable(f"no context was accepted for SOP Class {found.sop_class_uid}")
+            raise Unsendable(_no_way(found, requests.contexts))
         scratch = None
-        if context.transfer_syntax == found.transfer_syntax_uid:
+        if context.transfer_syntax == found.as_it_lies:
             blocks = self._objects.read(found.path, found.data_set_size)
         else:
             scratch = await self._converter.convert(
@@ -215,9 +228,11 @@ class Outgoing:
         :raises OSError: from the file.
         """
         found = ready.found
+        self.is_sending = True
         try:
             response = await ready.requests.request(ready.context_id, self._request(found), ready.data_set())
         finally:
+            self.is_sending = False
             await ready.let_go()
         reason = self._tally.answered(found.sop_instance_uid, cast(Response, response).status)
         if reason is not None:
@@ -256,6 +271,15 @@ class Coming:
 
 def _unsendable(failure: Failure) -> None:
     failure.trap(Unsendable)
+
+
+def _no_way(found: Found, contexts: Mapping[int, PresentationContext]) -> str:
+    """Why an object is not sent that no context will do for."""
+    if all(context.abstract_syntax != found.sop_class_uid for context in contexts.values()):
+        return f"no context was accepted for SOP Class {found.sop_class_uid}"
+    if found.as_it_lies is None:
+        return "its size is odd, and no context was accepted to encode it anew"
+    return f"neither {found.transfer_syntax_uid} nor a conversion was accepted"
 
 
 def _said(fault: OSError | CannotConvert) -> str:

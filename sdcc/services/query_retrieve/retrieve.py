@@ -157,16 +157,20 @@ class _Retrieval:
             self._log.warn("{whose}: the index cannot be read: {error}", whose=self._whose, error=error)
             return self._ended(Status.UNABLE_TO_CALCULATE_MATCHES, "The index cannot be read, see the log")
         self._tally = Tally(sum(holding.count for holding in holdings))
+        outgoing = self._outgoing()
         pending = Pending(
-            self._conversation, self._tally, self._clock, between=isinstance(self._request, MoveRequest)
+            self._conversation,
+            self._tally,
+            self._clock,
+            lambda: isinstance(self._request, GetRequest) and outgoing.is_sending,
         )
         pending.start()
         try:
             for sop_classes in self._destination.batches(holdings):
                 if self._conversation.is_cancelled:
-                    break
+                    break  # nobody is called for nothing
                 await self._destination.open()
-                await self._send(_of_classes(query, sop_classes), pending)
+                await self._send(_of_classes(query, sop_classes), outgoing, pending)
         except IndexFailed as error:
             self._log.warn(
                 "{whose}: the index failed in the midst of it: {error}", whose=self._whose, error=error
@@ -179,9 +183,8 @@ class _Retrieval:
             await self._destination.close()
         return self._ended(Status.CANCEL if self._conversation.is_cancelled else self._tally.status)
 
-    async def _send(self, query: Query, pending: Pending) -> None:
-        """Send what matches, each got ready while the one before is on its way."""
-        outgoing = Outgoing(
+    def _outgoing(self) -> Outgoing:
+        return Outgoing(
             index=self._index,
             objects=self._objects,
             converter=self._converter,
@@ -190,6 +193,9 @@ class _Retrieval:
             originator=self._originator,
             priority=self._priority,
         )
+
+    async def _send(self, query: Query, outgoing: Outgoing, pending: Pending) -> None:
+        """Send what matches, each got ready while the one before is on its way."""
         sending: Deferred[None] = succeed(None)
         try:
             async with aclosing(self._found(query)) as matches:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from sdcc.conformance import CONVERTED, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.queries import Holding
 from sdcc.upper_layer.items import MAXIMUM_CONTEXTS, ProposedContext
 from sdcc.upper_layer.negotiation import PresentationContext
 
-#: What is proposed for what must be converted; and what it is converted to, the first that is accepted.
+#: What is proposed for what must be converted.
 PROPOSED = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
-CONVERTED = (*PROPOSED, EXPLICIT_VR_BIG_ENDIAN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,12 @@ def _batch(classes: list[str], wanted: list[tuple[str, tuple[str, ...]]]) -> Bat
 
 
 def way(
-    contexts: Mapping[int, PresentationContext], sop_class_uid: str, stored: str
+    contexts: Mapping[int, PresentationContext], sop_class_uid: str, stored: str | None
 ) -> PresentationContext | None:
-    """The context that an object goes out on; None: the peer takes none of its class.
+    """The context that an object goes out on; None: the peer takes none of its class that would do.
 
     :param stored: the Transfer Syntax that it lies in: where the context has another, it is converted.
+        None: it is converted in any case.
     """
     of_class = {
         context.transfer_syntax: context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -98,7 +99,7 @@ class Pending:
     """Tells the peer from time to time how far it has come: after the first object, then no more often than
     :attr:`INTERVAL`; and every :attr:`HEARTBEAT` while an object takes long, so that nobody gives up.
 
-    :param between: whether it may be told while an object is on its way; over its own association it cannot.
+    :param is_quiet: whether nothing is said now: an object is on its way over the peer's own association.
     """
 
     #: Seconds.
@@ -106,21 +107,20 @@ class Pending:
     HEARTBEAT = 1.0
 
     def __init__(
-        self, conversation: IConversation, tally: Tally, clock: IReactorTime, *, between: bool
+        self, conversation: IConversation, tally: Tally, clock: IReactorTime, is_quiet: Callable[[], bool]
     ) -> None:
         self._conversation = conversation
         self._tally = tally
         self._clock = clock
-        self._between = between
+        self._is_quiet = is_quiet
         self._last: float | None = None
         self._is_responding = False
         self._beat: IDelayedCall | None = None
 
     def start(self) -> None:
-        self._again()
+        self._beat = self._clock.callLater(self.HEARTBEAT, self._on_beat)
 
     def stop(self) -> None:
-        self._between = False
         if self._beat is not None and self._beat.active():
             self._beat.cancel()
 
@@ -144,14 +144,10 @@ class Pending:
         finally:
             self._is_responding = False
 
-    def _again(self) -> None:
-        if self._between:
-            self._beat = self._clock.callLater(self.HEARTBEAT, self._on_beat)
-
     def _on_beat(self) -> None:
-        self._again()
+        self.start()
         is_due = self._last is None or self._clock.seconds() - self._last >= self.HEARTBEAT
-        if is_due and not self._is_responding:
+        if is_due and not self._is_responding and not self._is_quiet():
             response: Deferred[None] = Deferred.fromCoroutine(self._respond())
             response.addErrback(_gone)
 

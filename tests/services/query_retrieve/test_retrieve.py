@@ -26,7 +26,7 @@ from sdcc.interfaces import (
 from sdcc.printable import AE_LENGTH
 from sdcc.services.query_retrieve.outgoing import MOST_NAMED
 
-from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Retrieving, Scratch, elements, study
+from .retrieving import CT, EXPLICIT, IMPLICIT, JPEG, MR, Association, Retrieving, Scratch, elements, study
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_the_fakes_provide_their_interfaces(rig):
 
 @BOTH
 def test_what_matches_is_sent_as_it_lies(rig, way):
-    rig.add("1.1", data=b"first")
+    rig.add("1.1", data=b"first!")
     rig.add("1.2", data=b"second")
     outcome = getattr(rig, way)().result
     assert (outcome.status, outcome.sub_operations) == (Status.SUCCESS, counters(completed=2))
@@ -106,7 +106,7 @@ def test_what_matches_is_sent_as_it_lies(rig, way):
     assert [
         (syntax, message.affected_sop_class_uid, data) for syntax, message, data in peer(rig, way).received
     ] == [
-        (EXPLICIT, CT, b"first"),
+        (EXPLICIT, CT, b"first!"),
         (EXPLICIT, CT, b"second"),
     ]
     assert sent(peer(rig, way)) == ["1.1", "1.2"]
@@ -172,6 +172,28 @@ def test_what_a_destination_does_not_take_is_converted_to_what_it_takes(rig, tak
     assert rig.converter.asked == ([] if data == b"data" else [("/storage/objects/1.1.dcm", syntax)])
 
 
+@BOTH
+def test_a_data_set_of_an_odd_number_of_bytes_is_encoded_anew_where_it_would_be_taken_too(rig, way):
+    rig.add("1.1", data=b"odd")
+    rig.add("1.2")
+    assert getattr(rig, way)().result.sub_operations == counters(completed=2)
+    assert [(syntax, data) for syntax, _, data in peer(rig, way).received] == [
+        (EXPLICIT, b"converted"),
+        (EXPLICIT, b"data"),
+    ]
+    assert rig.converter.asked == [("/storage/objects/1.1.dcm", EXPLICIT)]
+
+
+def test_an_odd_number_of_bytes_that_must_stay_compressed_is_not_sent(rig):
+    """The peer might abort, and the rest would not be sent either."""
+    rig.add("1.1", syntax=JPEG, data=b"odd")
+    rig.add("1.2", syntax=JPEG)
+    rig.caller.syntaxes = (JPEG,)
+    outcome = rig.move().result
+    assert (listed(outcome), sent(rig.caller.opened[0])) == (["1.1"], ["1.2"])
+    assert outcome.comment == "its size is odd, and no context was accepted to encode it anew"
+
+
 def test_what_cannot_be_converted_is_counted_and_told(rig, logged):
     rig.add("1.1", syntax=JPEG)
     rig.add("1.2")
@@ -198,6 +220,15 @@ def test_a_class_that_the_destination_does_not_take(rig):
     assert listed(outcome) == ["1.1"]
     assert outcome.comment == f"no context was accepted for SOP Class {MR}"[:64]
     assert sent(rig.caller.opened[0]) == ["1.2"]
+
+
+def test_a_transfer_syntax_that_the_requestor_does_not_take(rig):
+    """Nor any that the object could be converted to."""
+    rig.add("1.1")
+    rig.requestor = Association(rig.requestor_contexts(CT, syntax=JPEG), {})
+    outcome = rig.get().result
+    assert listed(outcome) == ["1.1"]
+    assert outcome.comment == f"neither {EXPLICIT} nor a conversion was accepted"
 
 
 def test_a_converted_object_that_cannot_be_read_leaves_nothing(rig):
@@ -457,7 +488,7 @@ def test_where_no_other_association_can_be_had_the_rest_has_failed(rig):
 
 def test_a_file_that_fails_in_the_midst_costs_its_object_alone(rig):
     """And the association, in which a message that was begun cannot be taken back."""
-    rig.add("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", data=b"long enough")
+    rig.add("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", data=b"long enough!")
     rig.objects.faults = {"objects/1.2.dcm": 2, "objects/1.4.dcm": 2}
     outcome = rig.move().result
     assert outcome.sub_operations == counters(completed=4, failed=2)
@@ -475,7 +506,7 @@ def test_a_requestor_that_is_gone_ends_the_operation(rig, way):
 
 
 def test_a_file_that_fails_in_the_midst_of_a_get_ends_the_operation(rig):
-    rig.add("1.1", "1.2", data=b"long enough")
+    rig.add("1.1", "1.2", data=b"long enough!")
     rig.objects.faults["objects/1.1.dcm"] = 2
     assert is_lost(rig.get())
     assert rig.requestor.received == []
@@ -570,6 +601,22 @@ def test_a_peer_that_does_not_read_is_told_no_more_than_one_thing(rig):
     answer.callback(0)
 
 
+def test_while_an_object_is_got_ready_the_peer_of_a_get_hears_every_second_too(rig):
+    """It may have to be converted, or to wait for its turn to be."""
+    rig.add("1.1", "1.2")
+    gate = rig.objects.waits["objects/1.2.dcm"] = Deferred()
+    answer = rig.requestor.answers["1.1"] = Deferred()
+    outcome = rig.get()
+    rig.clock.advance(1)
+    assert rig.conversation.responses == []  # the first is on its way
+    answer.callback(0)
+    for _ in range(2):
+        rig.clock.advance(1)
+    assert [r.sub_operations for r in rig.conversation.responses] == [counters(1, remaining=1)] * 3
+    gate.callback(None)
+    assert outcome.result.sub_operations == counters(completed=2)
+
+
 def test_over_the_association_of_a_get_nothing_is_said_while_an_object_is_on_its_way(rig):
     """A message cannot be put inside another."""
     rig.add("1.1")
@@ -618,6 +665,19 @@ def test_an_operation_cancelled_before_it_began_sends_nothing(rig):
     outcome = rig.move().result
     assert (outcome.status, outcome.sub_operations) == (Status.CANCEL, counters(remaining=2))
     assert rig.caller.asked == []
+
+
+def test_once_it_is_cancelled_nobody_else_is_called(rig):
+    for number in range(100):
+        rig.add(f"1.{number}", sop_class=f"1.2.840.10008.5.1.4.1.1.{number}")
+
+    def cancels():
+        rig.conversation.is_cancelled = True
+        return 0
+
+    rig.caller.answers["1.3"] = cancels
+    assert rig.move().result.sub_operations == counters(completed=4, remaining=96)
+    assert len(rig.caller.asked) == 1
 
 
 def test_an_operation_cancelled_while_the_next_object_is_got_ready_lets_it_go(rig):

@@ -57,6 +57,8 @@ def test_a_class_in_more_syntaxes_than_there_are_contexts_has_its_conversion_sti
         ([BIG_ENDIAN], JPEG, BIG_ENDIAN),
         ([BIG_ENDIAN, IMPLICIT], JPEG, IMPLICIT),
         ([RLE], JPEG, None),
+        ([RLE, IMPLICIT], None, IMPLICIT),
+        ([RLE], None, None),
         ([], JPEG, None),
     ],
 )
