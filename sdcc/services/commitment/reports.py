@@ -47,6 +47,8 @@ ALL_COMMITTED, FAILURES_EXIST = 1, 2
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
 #: From the request on: a modality that is switched off on Friday evening is back on Monday morning.
 GIVEN_UP_AFTER = datetime.timedelta(days=3)
+#: Why nobody is told yet, where the log says more.
+A_FAULT = "a fault of the program"
 #: Bytes of a Data Set that are handed over at once.
 BLOCK = 64 * 1024
 #: The peer has taken the report all the same (PS3.7 C.3, C.4).
@@ -78,6 +80,11 @@ class Owed:
     conversation: IConversation | None = None
     #: Once it is checked: as :meth:`~sdcc.services.safekeeping.Safekeeping.reasons` gives it.
     reasons: array[int] | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from all others that are owed."""
+        return self.provenance.calling_ae, self.provenance.called_ae, self.transaction_uid
 
     @property
     def whose(self) -> str:
@@ -207,20 +214,20 @@ class Recipient:
             await self._running
 
     async def _run(self) -> None:
-        try:
-            while self._waiting and not self._is_stopping:
+        while self._waiting and not self._is_stopping:
+            try:
                 reason = await self._try()
-                if self._is_stopping:
-                    break
-                for owed in tuple(self._waiting):
-                    if owed in self._waiting and self._now() - owed.requested_at >= GIVEN_UP_AFTER:
-                        await self._end(owed, reason)
-                if self._waiting and not self._has_new:
-                    await self._rest(reason)
-        except Exception:  # the boundary: what is on disk is taken up by the next start
-            self._log.failure("Reporting to {ae} has failed", ae=self._calling_ae)
-        finally:
-            self._running = None
+            except Exception:  # the boundary: what one attempt fails at, the next one may not
+                self._log.failure("Reporting to {ae} has failed", ae=self._calling_ae)
+                reason = A_FAULT
+            if self._is_stopping:
+                break
+            for owed in tuple(self._waiting):
+                if owed in self._waiting and self._now() - owed.requested_at >= GIVEN_UP_AFTER:
+                    await self._end(owed, reason)
+            if self._waiting and not self._has_new:
+                await self._rest(reason)
+        self._running = None
 
     async def _rest(self, reason: str) -> None:
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
@@ -265,6 +272,8 @@ class Recipient:
             if owed not in self._waiting:
                 continue
             self._sending = owed
+            # To the end: one that its peer stumbles over every time does not keep the others waiting.
+            self._waiting[owed] = self._waiting.pop(owed)
             try:
                 await self._reports.send(owed, association, context)
             except AssociationLost as error:
