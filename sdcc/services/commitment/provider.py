@@ -22,7 +22,7 @@ from sdcc.services.operation import Decided
 
 #: The one Action Type (PS3.4 Table J.3-1).
 REQUEST_STORAGE_COMMITMENT = 1
-#: Bytes of a Data Set: 40,000 references; and of all that are coming in at once.
+#: Bytes of a Data Set: 40,000 references; and of all that are not answered yet.
 MAXIMUM_DATA_SET = 4 << 20
 MAXIMUM_COLLECTED = 32 << 20
 
@@ -67,7 +67,7 @@ class CommitmentProvider:
 
 
 class Collected:
-    """Bytes of the Data Sets that are coming in."""
+    """Bytes of the Data Sets that are not answered yet."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -131,7 +131,6 @@ class _Action:
             information = await self._run_in_thread(
                 read_action_information, bytes(self._data), self._transfer_syntax_uid
             )
-            self._let_go()
             await self._transactions.take(information, session.provenance, session.conversation)
         except NotAcceptable as fault:
             return fault.status, str(fault)

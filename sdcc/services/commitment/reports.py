@@ -107,9 +107,10 @@ class Reports:
         :raises OSError: the journal cannot be read.
         :raises ValueError: it is damaged.
         """
-        request = await self._journal.read(owed.name)
         assert owed.reasons is not None
-        data_set = await self._run_in_thread(_data_set, request, owed.reasons, context.transfer_syntax)
+        data_set = await self._run_in_thread(
+            _data_set, await self._journal.read(owed.name), owed.reasons, context.transfer_syntax
+        )
         message = EventReportRequest(
             message_id=1,
             affected_sop_class_uid=STORAGE_COMMITMENT,

@@ -249,9 +249,10 @@ class Transactions:
         async with self._checks:
             if self._is_stopping:
                 return
-            request = await self._journal.read(owed.name)
             owed.reasons = await self._safekeeping.reasons(
-                request.references, whose=owed.whose, goes_on=lambda: not self._is_stopping
+                (await self._journal.read(owed.name)).references,
+                whose=owed.whose,
+                goes_on=lambda: not self._is_stopping,
             )
         while (conversation := owed.conversation) is not None and not self._is_stopping:
             try:

@@ -224,6 +224,17 @@ def test_all_that_come_in_at_once_are_bounded_together(scene, result_of, monkeyp
     assert scene.provider._collected.total == 0
 
 
+def test_what_is_being_written_down_counts_as_coming_in(scene, result_of, monkeypatch):
+    """Its references take more memory than its bytes did, and a disk may be slow."""
+    monkeypatch.setattr(provider, "MAXIMUM_COLLECTED", len(asked(A)))
+    scene.journal.disk = Deferred()
+    answer = ensureDeferred(scene.act(asked(A)).complete())
+    assert result_of(scene.act(asked(A, uid="1.9.2")).complete()).status == 0x0213
+    scene.journal.disk.callback(None)
+    assert answer.result.status == 0x0000
+    assert scene.provider._collected.total == 0
+
+
 def test_no_more_than_can_be_remembered_is_owed(scene, result_of, monkeypatch):
     monkeypatch.setattr(transactions, "MAXIMUM_TRANSACTIONS", 2)
     statuses = [result_of(scene.act(asked(A, uid=f"1.9.{number}")).complete()).status for number in (1, 2, 3)]

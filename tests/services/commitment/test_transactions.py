@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
+from dataclasses import fields, replace
 from io import BytesIO
 from itertools import pairwise
+from weakref import WeakSet
 
 import pytest
 from pydicom.filereader import read_dataset
@@ -234,6 +235,28 @@ def test_one_that_its_peer_ends_the_association_at_does_not_keep_the_others(scen
     connecting.callback(Stumbling())
     scene.clock.advance(10)
     assert scene.owed == ["1.9.1"]
+
+
+@pytest.mark.parametrize("way", ["its association", "a new one"])
+def test_while_a_peer_takes_its_time_no_request_is_in_memory(scene, way):
+    class Request(CommitmentRequest):
+        """Which, unlike its base, can be referred to weakly."""
+
+    read, made = scene.journal.read, WeakSet()
+
+    async def read_anew(name):
+        written_down = await read(name)
+        request = Request(**{field.name: getattr(written_down, field.name) for field in fields(written_down)})
+        made.add(request)
+        return request
+
+    scene.journal.read = read_anew
+    scene.association.statuses = [answer := Deferred()]
+    requests = scene.ask(A, conversation=Conversation(answer if way == "its association" else GONE)).requests
+    assert len(scene.association.asked + requests.asked) == 1
+    assert list(made) == []
+    answer.callback(0x0000)
+    assert scene.owed == []
 
 
 # --- again and again -------------------------------------------------------------------------
