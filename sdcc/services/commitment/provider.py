@@ -60,7 +60,7 @@ class CommitmentProvider:
         if request.action_type_id != REQUEST_STORAGE_COMMITMENT:
             return decided(Status.NO_SUCH_ACTION, f"The Action Type ID is not {REQUEST_STORAGE_COMMITMENT}")
         if not request.has_data_set:
-            return decided(Status.MISSING_ATTRIBUTE, "There is no Action Information")
+            return decided(Status.INVALID_ARGUMENT_VALUE, "There is no Action Information")
         if (refusal := self._refusal()) is not None:
             return decided(Status.RESOURCE_LIMITATION, refusal)
         return _Action(self._transactions, self._run_in_thread, self._collected, transfer_syntax_uid, session)

@@ -112,7 +112,7 @@ def test_nothing_is_reported_before_the_answer(scene, result_of):
         ({"affected_sop_instance_uid": "1.2.840.10008.1.20.1.2"}, 0x0112),
         ({"action_type_id": 2}, 0x0123),
         ({"action_type_id": 0}, 0x0123),
-        ({"has_data_set": False}, 0x0120),
+        ({"has_data_set": False}, 0x0115),
     ],
 )
 def test_another_request_is_not_this_one(scene, result_of, written, change, status):
@@ -125,7 +125,7 @@ def test_another_request_is_not_this_one(scene, result_of, written, change, stat
 
 @pytest.mark.parametrize(
     ("data", "status"),
-    [(b"", 0x0120), (asked(), 0x0120), (asked(A)[:-2], 0x0110), (asked(A, uid="1.x"), 0x0115)],
+    [(b"", 0x0115), (asked(), 0x0115), (asked(A)[:-2], 0x0110), (asked(A, uid="1.x"), 0x0115)],
 )
 def test_what_asks_for_nothing_that_can_be_promised_is_refused(scene, result_of, data, status):
     outcome = result_of(scene.act(data).complete())
