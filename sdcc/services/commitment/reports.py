@@ -215,20 +215,25 @@ class Recipient:
             await self._running
 
     async def _run(self) -> None:
-        while self._waiting and not self._is_stopping:
-            try:
-                reason = await self._try()
-            except Exception:  # the boundary: what one attempt fails at, the next one may not
-                self._log.failure("Reporting to {ae} has failed", ae=self._calling_ae)
-                reason = A_FAULT
-            if self._is_stopping:
-                break
-            for owed in tuple(self._waiting):
-                if owed in self._waiting and self._now() - owed.requested_at >= GIVEN_UP_AFTER:
-                    await self._end(owed, reason)
-            if self._waiting and not self._has_new:
-                await self._rest(reason)
-        self._running = None
+        try:
+            while self._waiting and not self._is_stopping:
+                reason = await self._try_whatever_comes()
+                if self._is_stopping:
+                    break
+                for owed in tuple(self._waiting):
+                    if owed in self._waiting and self._now() - owed.requested_at >= GIVEN_UP_AFTER:
+                        await self._end(owed, reason)
+                if self._waiting and not self._has_new:
+                    await self._rest(reason)
+        finally:
+            self._running = None
+
+    async def _try_whatever_comes(self) -> str:
+        try:
+            return await self._try()
+        except Exception:  # the boundary: what one attempt fails at, the next one may not
+            self._log.failure("Reporting to {ae} has failed", ae=self._calling_ae)
+            return A_FAULT
 
     async def _rest(self, reason: str) -> None:
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
