@@ -140,10 +140,9 @@ Status  Name                            Meaning
 0110    Processing Failure              The Data Set cannot be parsed, or a fault of SDCC itself,
                                         which its log describes.
 0112    No Such SOP Instance            The command's SOP Instance is not the well-known one.
-0115    Invalid Argument Value          The Transaction UID is that of another request under way.
+0115    Invalid Argument Value          The Transaction UID is that of another request under way; or it,
+                                        the sequence or a UID in it is absent, empty or wrong.
 0118    No Such SOP Class               The command's SOP Class is not its Presentation Context's.
-0120    Missing Attribute               Transaction UID or Referenced SOP Sequence is absent.
-0121    Missing Attribute Value         One of their values is absent.
 0123    No Such Action Type             The Action Type is not 1.
 0124    Not Authorized                  The calling AE may not ask for commitment; see 5.1.
 0213    Resource Limitation             The request is too large, too much is owed already, or it

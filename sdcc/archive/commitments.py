@@ -61,7 +61,10 @@ class CommitmentJournal:
     def prepare(self) -> None:
         make_durable(self._fs, self._directory)
         for folder in sorted(self._fs.entries(self._directory)):
-            self._claim(folder)
+            try:
+                self._claim(folder)
+            except OSError as error:
+                self._log.warn("{folder} cannot be taken over: {error}", folder=folder, error=error.strerror)
         for number in count(1):
             if self._locks:
                 break
@@ -92,11 +95,7 @@ class CommitmentJournal:
     # --- in a thread ---
 
     def _claim(self, folder: str) -> None:
-        try:
-            lock = self._fs.lock(f"{self._directory}/{folder}/{LOCK}", wait=False)
-        except OSError as error:
-            self._log.warn("{folder} cannot be taken over: {error}", folder=folder, error=error.strerror)
-            return
+        lock = self._fs.lock(f"{self._directory}/{folder}/{LOCK}", wait=False)
         if lock is not None:
             self._locks[folder] = lock
 
@@ -178,9 +177,12 @@ def _decoded(data: bytes) -> CommitmentRequest:
     """:raises ValueError: it was not written by :func:`_encoded`."""
     try:
         document = json.loads(data)
+        requested_at = datetime.datetime.fromisoformat(document["requested_at"])
+        if requested_at.tzinfo is None:
+            raise ValueError("a time without its zone")
         return CommitmentRequest(
             transaction_uid=document["transaction_uid"],
-            requested_at=datetime.datetime.fromisoformat(document["requested_at"]),
+            requested_at=requested_at,
             provenance=Provenance(
                 calling_ae=document["calling_ae"],
                 called_ae=document["called_ae"],
@@ -188,5 +190,5 @@ def _decoded(data: bytes) -> CommitmentRequest:
             ),
             references=tuple(Reference(*reference) for reference in document["references"]),
         )
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"it holds no request: {error!r}") from None

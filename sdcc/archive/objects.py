@@ -10,6 +10,7 @@ import datetime
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -24,6 +25,10 @@ from sdcc.archive.reception import Reception
 from sdcc.archive.scratch import ScratchFile
 from sdcc.archive.space import FreeSpace
 from sdcc.interfaces import Announcement, IObjectStore, Kept, OutOfResources, RunInThread
+
+#: Seconds that a check of stored files pauses after each block while objects are being received: a modality
+#: waits for its answers, and nobody for the check.
+PAUSE = 0.01
 
 
 @implementer(IObjectStore)
@@ -161,7 +166,12 @@ class ObjectStore:
             self._log.debug("The orphan is {path}", path=path)
 
     async def difference(self, kept: Kept, goes_on: Callable[[], bool]) -> str | None:
-        return await self._read_in_thread(stored_files.difference, kept, self._root, self._fs, goes_on)
+        def goes_on_gently() -> bool:
+            if self._receptions:
+                sleep(PAUSE)
+            return goes_on()
+
+        return await self._read_in_thread(stored_files.difference, kept, self._root, self._fs, goes_on_gently)
 
     def absolute(self, path: str) -> str:
         return f"{self._root}/{path}"

@@ -257,7 +257,7 @@ class _Reading:
     def _sha256(self, size: int) -> str:
         digest = hashlib.sha256()
         for offset in range(0, size, BLOCK):
+            digest.update(self._read(offset, BLOCK))
             if not self._goes_on():
                 raise Interrupted
-            digest.update(self._read(offset, BLOCK))
         return digest.hexdigest()

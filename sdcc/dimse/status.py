@@ -17,16 +17,12 @@ class Status(IntEnum):
     PROCESSING_FAILURE = 0x0110
     #: PS3.7 C.5: the N-ACTION's SOP Instance is not the one that the service knows.
     NO_SUCH_SOP_INSTANCE = 0x0112
-    #: PS3.7 C.5: a value is none that is allowed; here, in the N-ACTION's Data Set.
+    #: PS3.7 C.5: a value is none that is allowed, or absent; here, in the N-ACTION's Data Set.
     INVALID_ARGUMENT_VALUE = 0x0115
     #: PS3.7 C.5: the SOP Instance UID breaks the rules of UIDs.
     INVALID_SOP_INSTANCE = 0x0117
     #: PS3.7 C.5: of N-ACTION and its likes: the SOP Class is not one of this Presentation Context.
     NO_SUCH_SOP_CLASS = 0x0118
-    #: PS3.7 C.5: an Attribute of the N-ACTION's Data Set is absent.
-    MISSING_ATTRIBUTE = 0x0120
-    #: PS3.7 C.5: an Attribute of the N-ACTION's Data Set has no value.
-    MISSING_ATTRIBUTE_VALUE = 0x0121
     #: PS3.7 C.5: of C-STORE and its likes: the SOP Class is not one of this Presentation Context.
     SOP_CLASS_NOT_SUPPORTED = 0x0122
     #: PS3.7 C.5: the N-EVENT-REPORT or N-ACTION is of a type that there is not.

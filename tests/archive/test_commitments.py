@@ -198,6 +198,16 @@ def test_a_storage_directory_that_cannot_be_used_is_told_at_the_start(make_journ
         make_journal()
 
 
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSPC, errno.EMFILE])
+def test_without_a_lock_of_its_own_a_process_does_not_start(make_journal, disk, number):
+    """And makes no folder after folder in search of one."""
+    for at in range(1, 20):
+        disk.fail("lock", number, at=at, path="commitments")
+    with pytest.raises(OSError, match=os.strerror(number)):
+        make_journal()
+    assert len(disk.called("lock")) == 1
+
+
 def test_what_is_no_folder_is_passed_over(make_journal, build, tmp_path, logged):
     (tmp_path / "commitments").mkdir()
     (tmp_path / "commitments" / "notes").write_text("")
@@ -220,6 +230,8 @@ def test_what_is_no_folder_is_passed_over(make_journal, build, tmp_path, logged)
         lambda data: data.replace(b"2026-", b"year "),
         lambda data: data.replace(b', "1.2.3.5"]', b"]"),
         lambda data: b"\xff" + data,
+        lambda data: b"[" * 100_000,
+        lambda data: data.replace(b"+00:00", b""),
     ],
 )
 def test_a_damaged_file_says_nothing(journal, build, tmp_path, damage):

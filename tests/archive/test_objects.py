@@ -15,6 +15,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 from zope.interface.verify import verifyObject
 
+from sdcc.archive import objects, stored_files
 from sdcc.archive.part10 import data_set_offset
 from sdcc.archive.reception import BATCH
 from sdcc.interfaces import DataSetMismatch, IObjectStore, OutOfResources, StoredFile
@@ -413,3 +414,18 @@ def test_files_are_compared_in_threads_that_reception_does_not_use(make_store, b
     assert not compared.called
     threads.run_all()
     assert compared.result is None
+
+
+def test_while_objects_are_received_files_are_compared_with_pauses(store, build, open_reception, monkeypatch):
+    """A modality waits for the answer to its C-STORE, and nobody for the check."""
+    kept = store.receive(build.announcement(), build.data_set(pixels=bytes(2 * stored_files.BLOCK))).kept
+    pauses = []
+    monkeypatch.setattr(objects, "sleep", pauses.append)
+    build.result_of(store.objects.difference(kept, lambda: True))
+    assert pauses == []
+    reception, _ = open_reception(store)
+    assert build.result_of(store.objects.difference(kept, lambda: True)) is None
+    assert pauses == [objects.PAUSE] * 3, "after each block, the last one too"
+    build.result_of(reception.abandon())
+    build.result_of(store.objects.difference(kept, lambda: True))
+    assert len(pauses) == 3

@@ -315,5 +315,5 @@ def test_who_may_not_ask_is_told_so(call):
 
 def test_other_actions_are_none(call, server):
     assert commit(call(), (CT, "1.2"), action_type=2)[1] == 0x0123
-    assert commit(call())[1] == 0x0121
+    assert commit(call())[1] == 0x0115
     assert owed(server) == []

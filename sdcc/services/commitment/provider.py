@@ -22,7 +22,7 @@ from sdcc.services.operation import Decided
 
 #: The one Action Type (PS3.4 Table J.3-1).
 REQUEST_STORAGE_COMMITMENT = 1
-#: Bytes of a Data Set: 40,000 references; and of all that are coming in at once.
+#: Bytes of a Data Set: 40,000 references; and of all that are not answered yet.
 MAXIMUM_DATA_SET = 4 << 20
 MAXIMUM_COLLECTED = 32 << 20
 
@@ -60,14 +60,14 @@ class CommitmentProvider:
         if request.action_type_id != REQUEST_STORAGE_COMMITMENT:
             return decided(Status.NO_SUCH_ACTION, f"The Action Type ID is not {REQUEST_STORAGE_COMMITMENT}")
         if not request.has_data_set:
-            return decided(Status.MISSING_ATTRIBUTE, "There is no Action Information")
+            return decided(Status.INVALID_ARGUMENT_VALUE, "There is no Action Information")
         if (refusal := self._refusal()) is not None:
             return decided(Status.RESOURCE_LIMITATION, refusal)
         return _Action(self._transactions, self._run_in_thread, self._collected, transfer_syntax_uid, session)
 
 
 class Collected:
-    """Bytes of the Data Sets that are coming in."""
+    """Bytes of the Data Sets that are not answered yet."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -133,7 +133,6 @@ class _Action:
             information = await self._run_in_thread(
                 read_action_information, bytes(self._data), self._transfer_syntax_uid
             )
-            self._let_go()
             self._note = (
                 f"Storage Commitment {information.transaction_uid}, objects: {len(information.references)}"
             )

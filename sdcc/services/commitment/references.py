@@ -40,7 +40,11 @@ _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 
 class NotAcceptable(Exception):
-    """A Data Set that asks for nothing that can be promised. The text is for the Error Comment."""
+    """A Data Set that asks for nothing that can be promised. The text is for the Error Comment.
+
+    What is absent is an invalid argument: Missing Attribute (0120, 0121) is no status of an N-ACTION (PS3.7
+    10.1.4.1.10).
+    """
 
     def __init__(self, status: Status, comment: str) -> None:
         super().__init__(comment)
@@ -79,16 +83,16 @@ def read_action_information(data: bytes, transfer_syntax_uid: str) -> ActionInfo
         transaction_uid = reader.uid(found, TRANSACTION_UID, "Transaction UID")
         sequence = found.get(REFERENCED_SOP_SEQUENCE)
         if sequence is None:
-            raise NotAcceptable(Status.MISSING_ATTRIBUTE, "Referenced SOP Sequence (0008,1199) is absent")
+            raise NotAcceptable(
+                Status.INVALID_ARGUMENT_VALUE, "Referenced SOP Sequence (0008,1199) is absent"
+            )
         references = tuple(dict.fromkeys(reader.references(sequence)))
     except struct.error:
         raise NotAcceptable(
             Status.PROCESSING_FAILURE, "The Data Set ends in the midst of an element"
         ) from None
     if not references:
-        raise NotAcceptable(
-            Status.MISSING_ATTRIBUTE_VALUE, "Referenced SOP Sequence (0008,1199) has no items"
-        )
+        raise NotAcceptable(Status.INVALID_ARGUMENT_VALUE, "Referenced SOP Sequence (0008,1199) has no items")
     return ActionInformation(transaction_uid, references, digest(references))
 
 
@@ -171,10 +175,10 @@ class _Reader:
         shown = f"{name} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
         element = found.get(tag)
         if element is None:
-            raise NotAcceptable(Status.MISSING_ATTRIBUTE, f"{shown} is absent")
+            raise NotAcceptable(Status.INVALID_ARGUMENT_VALUE, f"{shown} is absent")
         text = self._data[element.start : element.end].decode("latin-1").strip("\0 ")
         if not text:
-            raise NotAcceptable(Status.MISSING_ATTRIBUTE_VALUE, f"{shown} has no value")
+            raise NotAcceptable(Status.INVALID_ARGUMENT_VALUE, f"{shown} has no value")
         if not is_uid(text):
             raise NotAcceptable(Status.INVALID_ARGUMENT_VALUE, f"{shown} is no UID")
         return text

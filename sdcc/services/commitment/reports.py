@@ -47,6 +47,8 @@ ALL_COMMITTED, FAILURES_EXIST = 1, 2
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 3600.0
 #: From the request on: a modality that is switched off on Friday evening is back on Monday morning.
 GIVEN_UP_AFTER = datetime.timedelta(days=3)
+#: Why nobody is told yet, where the log says more.
+A_FAULT = "a fault of the program"
 #: Bytes of a Data Set that are handed over at once.
 BLOCK = 64 * 1024
 #: The peer has taken the report all the same (PS3.7 C.3, C.4).
@@ -80,6 +82,11 @@ class Owed:
     reasons: array[int] | None = None
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from all others that are owed."""
+        return self.provenance.calling_ae, self.provenance.called_ae, self.transaction_uid
+
+    @property
     def whose(self) -> str:
         """For the log."""
         return f"Storage Commitment {self.transaction_uid} of {self.provenance.calling_ae}"
@@ -100,9 +107,10 @@ class Reports:
         :raises OSError: the journal cannot be read.
         :raises ValueError: it is damaged.
         """
-        request = await self._journal.read(owed.name)
         assert owed.reasons is not None
-        data_set = await self._run_in_thread(_data_set, request, owed.reasons, context.transfer_syntax)
+        data_set = await self._run_in_thread(
+            _data_set, await self._journal.read(owed.name), owed.reasons, context.transfer_syntax
+        )
         message = EventReportRequest(
             message_id=1,
             affected_sop_class_uid=STORAGE_COMMITMENT,
@@ -209,7 +217,7 @@ class Recipient:
     async def _run(self) -> None:
         try:
             while self._waiting and not self._is_stopping:
-                reason = await self._try()
+                reason = await self._try_whatever_comes()
                 if self._is_stopping:
                     break
                 for owed in tuple(self._waiting):
@@ -217,10 +225,15 @@ class Recipient:
                         await self._end(owed, reason)
                 if self._waiting and not self._has_new:
                     await self._rest(reason)
-        except Exception:  # the boundary: what is on disk is taken up by the next start
-            self._log.failure("Reporting to {ae} has failed", ae=self._calling_ae)
         finally:
             self._running = None
+
+    async def _try_whatever_comes(self) -> str:
+        try:
+            return await self._try()
+        except Exception:  # the boundary: what one attempt fails at, the next one may not
+            self._log.failure("Reporting to {ae} has failed", ae=self._calling_ae)
+            return A_FAULT
 
     async def _rest(self, reason: str) -> None:
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
@@ -265,6 +278,8 @@ class Recipient:
             if owed not in self._waiting:
                 continue
             self._sending = owed
+            # To the end: one that its peer stumbles over every time does not keep the others waiting.
+            self._waiting[owed] = self._waiting.pop(owed)
             try:
                 await self._reports.send(owed, association, context)
             except AssociationLost as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
@@ -32,7 +32,7 @@ RESOURCE_LIMITATION = Status.RESOURCE_LIMITATION
 
 #: Rows that the index is asked for at once.
 BATCH = 500
-#: How often an object may be received anew while its file is being read, before it is called a failure.
+#: How often an object may be received anew while files are being read, before it is called a failure.
 MOST_REPLACEMENTS = 5
 #: Seconds from one line about a long check to the next.
 REPORT_INTERVAL = 30.0
@@ -43,6 +43,41 @@ _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 class Interrupted(Exception):
     """Nobody wants to know any more."""
+
+
+class _Finding(NamedTuple):
+    reason: int
+    #: For the log: of the file, and what is wrong with it; empty: nothing is.
+    path: str = ""
+    fault: str = ""
+
+
+_UNKNOWN = _Finding(PROCESSING_FAILURE)
+_NEVER_STILL = _Finding(PROCESSING_FAILURE, fault="it is received anew over and over")
+
+
+class _Progress:
+    """Tells the log how far a long check has come."""
+
+    _log = Logger()
+
+    def __init__(self, whose: str, number: int, clock: IReactorTime) -> None:
+        self.whose = whose
+        self._number = number
+        self._clock = clock
+        self._done = 0
+        self._told_at = clock.seconds()
+
+    def one_more(self) -> None:
+        self._done += 1
+        if self._clock.seconds() - self._told_at >= REPORT_INTERVAL:
+            self._told_at = self._clock.seconds()
+            self._log.info(
+                "{whose}: {done} of {all} objects checked",
+                whose=self.whose,
+                done=self._done,
+                all=self._number,
+            )
 
 
 class Safekeeping:
@@ -71,23 +106,43 @@ class Safekeeping:
         :raises ValueError: it is no index of this version.
         """
         reasons = array("H")
-        reported = self._clock.seconds()
+        progress = _Progress(whose, len(references), self._clock)
         for first in range(0, len(references), BATCH):
-            batch = references[first : first + BATCH]
-            kept = await self._kept([reference.sop_instance_uid for reference in batch])
-            for reference in batch:
-                reasons.append(
-                    await self._reason(reference, kept.get(reference.sop_instance_uid), whose, goes_on)
-                )
-                if self._clock.seconds() - reported >= REPORT_INTERVAL:
-                    reported = self._clock.seconds()
-                    self._log.info(
-                        "{whose}: {done} of {all} objects checked",
-                        whose=whose,
-                        done=len(reasons),
-                        all=len(references),
-                    )
+            reasons.extend(await self._judged(references[first : first + BATCH], progress, goes_on))
         return reasons
+
+    async def _judged(
+        self, references: Sequence[Reference], progress: _Progress, goes_on: Callable[[], bool]
+    ) -> list[int]:
+        uids = [reference.sop_instance_uid for reference in references]
+        findings = [_UNKNOWN] * len(references)
+        rows = await self._kept(uids)
+        unsettled = list(range(len(references)))
+        for _ in range(MOST_REPLACEMENTS):
+            for number in unsettled:
+                finding = await self._finding(references[number], rows.get(uids[number]), goes_on)
+                if not goes_on():
+                    raise Interrupted
+                if findings[number] is _UNKNOWN:
+                    progress.one_more()
+                findings[number] = finding
+            # The rows were read before the files: an object may have been received anew meanwhile, with
+            # other bytes, or be registered no more.
+            before, rows = rows, await self._kept([uids[number] for number in unsettled])
+            unsettled = [number for number in unsettled if before.get(uids[number]) != rows.get(uids[number])]
+            if not unsettled:
+                break
+        for number in unsettled:
+            findings[number] = _NEVER_STILL._replace(path=uids[number])
+        for finding in findings:
+            if finding.fault:
+                self._log.error(
+                    "{whose}: {path} is not committed: {fault}",
+                    whose=progress.whose,
+                    path=finding.path,
+                    fault=finding.fault,
+                )
+        return [finding.reason for finding in findings]
 
     async def _kept(self, uids: Sequence[str]) -> Mapping[str, Kept]:
         query = Query(
@@ -100,38 +155,19 @@ class Safekeeping:
             match["sop_instance_uid"]: Kept(**{field: match[field] for field in _WANTED}) for match in matches
         }
 
-    async def _reason(
-        self, reference: Reference, kept: Kept | None, whose: str, goes_on: Callable[[], bool]
-    ) -> int:
-        for _ in range(MOST_REPLACEMENTS):
-            if not goes_on():
-                raise Interrupted
-            if kept is None:
-                return NO_SUCH_OBJECT
-            if kept.sop_class_uid != reference.sop_class_uid:
-                return CLASS_INSTANCE_CONFLICT
-            reason, fault = await self._fault(kept, goes_on)
-            if reason == COMMITTED:
-                return COMMITTED
-            # The row that was read is some time old: the object may have been received anew meanwhile.
-            found = await self._kept([reference.sop_instance_uid])
-            if found.get(reference.sop_instance_uid) == kept:
-                break
-            kept = found.get(reference.sop_instance_uid)
-        if not goes_on():
-            raise Interrupted
-        assert kept is not None
-        self._log.error("{whose}: {path} is not committed: {fault}", whose=whose, path=kept.path, fault=fault)
-        return reason
-
-    async def _fault(self, kept: Kept, goes_on: Callable[[], bool]) -> tuple[int, str]:
-        """The reason, and what is wrong in words."""
+    async def _finding(self, reference: Reference, row: Kept | None, goes_on: Callable[[], bool]) -> _Finding:
+        if row is None:
+            return _Finding(NO_SUCH_OBJECT)
+        if row.sop_class_uid != reference.sop_class_uid:
+            return _Finding(CLASS_INSTANCE_CONFLICT)
         await self._turn.acquire()
         try:
-            difference = await self._objects.difference(kept, goes_on)
+            difference = await self._objects.difference(row, goes_on)
         except OSError as error:
             reason = RESOURCE_LIMITATION if error.errno in _SCARCE else PROCESSING_FAILURE
-            return reason, error.strerror or str(error)
+            return _Finding(reason, row.path, error.strerror or str(error))
         finally:
             self._turn.release()
-        return (COMMITTED, "") if difference is None else (PROCESSING_FAILURE, difference)
+        return (
+            _Finding(COMMITTED) if difference is None else _Finding(PROCESSING_FAILURE, row.path, difference)
+        )

@@ -11,7 +11,7 @@ import datetime
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -26,6 +26,7 @@ from sdcc.interfaces import (
 from sdcc.services.commitment.pauses import Pauses
 from sdcc.services.commitment.references import ActionInformation, digest
 from sdcc.services.commitment.reports import (
+    A_FAULT,
     FIRST_PAUSE,
     GIVEN_UP_AFTER,
     LONGEST_PAUSE,
@@ -80,6 +81,8 @@ class Transactions:
         self._now = now
         self._pauses = Pauses(clock)
         self._checks = DeferredSemaphore(CHECKED_AT_ONCE)
+        #: Held while what is written down is taken up.
+        self._taking_up = DeferredLock()
         #: By calling AE, called AE and Transaction UID; None: it is being written down.
         self._owed: dict[tuple[str, str, str], Owed | None] = {}
         self._references = 0
@@ -122,6 +125,8 @@ class Transactions:
         :raises TooMuchOwed: see there.
         :raises OSError: it cannot be written down.
         """
+        async with self._taking_up:
+            pass  # until then nobody knows which Transaction UIDs are in use
         key = (provenance.calling_ae, provenance.called_ae, information.transaction_uid)
         if key in self._owed:
             known = self._owed[key]
@@ -166,61 +171,112 @@ class Transactions:
             self._begin(self._see_to(owed))
 
     async def _take_up(self) -> None:
+        async with self._taking_up:
+            taken_up = await self._all_written_down()
+        if taken_up:
+            self._log.info("Storage Commitment, reports owed: {number}", number=len(taken_up))
+        for owed in taken_up:
+            self._begin_to_see_to(owed)
+
+    async def _all_written_down(self) -> list[Owed]:
+        taken_up: list[Owed] = []
         try:
             names = await self._journal.names()
         except OSError as error:
             self._log.error(
                 "Storage Commitment: nothing that is owed can be read: {error}", error=error.strerror
             )
-            return
-        taken_up = []
+            return taken_up
         for name in names:
             if self._is_stopping:
-                return
+                break
             try:
                 request = await self._journal.read(name)
+                owed = _owed(name, request, digest(request.references), None)
+                if (known := self._owed.get(owed.key)) is None:
+                    self._owed[owed.key] = owed
+                    self._references += owed.size
+                    taken_up.append(owed)
+                elif known.digest == owed.digest:  # a process was asked once more for what a dead one owed
+                    await self._journal.remove(name)
+                else:
+                    raise ValueError(f"{owed.whose} is in use by another request")
             except (OSError, ValueError) as error:
                 self._log.error(
                     "Storage Commitment: {name} is left as it is, and nobody is told: {error}",
                     name=name,
                     error=error,
                 )
-                continue
-            key = (
-                request.provenance.calling_ae,
-                request.provenance.called_ae,
-                request.transaction_uid,
-            )
-            if key in self._owed:  # of another process, before this one was asked once more
-                await self._journal.remove(name)
-                continue
-            owed = self._owed[key] = _owed(name, request, digest(request.references), None)
-            self._references += owed.size
-            taken_up.append(owed)
-        if taken_up:
-            self._log.info("Storage Commitment, reports owed: {number}", number=len(taken_up))
-        for owed in taken_up:
-            self._begin_to_see_to(owed)
+        return taken_up
 
     async def _see_to(self, owed: Owed) -> None:
+        """Until it is over, or waits for its recipient, or the process stops."""
+        pause = FIRST_PAUSE
+        while not self._is_stopping:
+            try:
+                await self._try(owed)
+                return
+            except Interrupted:
+                return
+            except (NotTaken, OSError, ValueError) as error:
+                reason = str(error)
+            except Exception:  # the boundary: what one attempt fails at, the next one may not
+                self._log.failure("{whose} has failed", whose=owed.whose)
+                reason = A_FAULT
+            if self._now() - owed.requested_at >= GIVEN_UP_AFTER:
+                await self._end(owed, reason)
+                return
+            self._log.warn(
+                "{whose}: next attempt in {pause:.0f} s: {reason}",
+                whose=owed.whose,
+                pause=pause,
+                reason=reason,
+            )
+            await self._pauses.rest(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _try(self, owed: Owed) -> None:
+        """
+        :raises NotTaken: by a peer that can be told on this association only.
+        :raises Interrupted: the process stops.
+        :raises OSError: the journal or the index cannot be read: nothing follows for the objects.
+        :raises ValueError: one of them is damaged.
+        """
         may_call = self._caller.may_call(owed.provenance.calling_ae)
         if owed.conversation is None and not may_call:
             await self._end(owed, NO_WAY)
             return
-        await self._checks.acquire()
-        try:
-            is_checked = await self._check(owed)
-        finally:
-            self._checks.release()
-        if not is_checked or await self._report_on_its_association(owed):
+        async with self._checks:
+            if self._is_stopping:
+                return
+            owed.reasons = await self._safekeeping.reasons(
+                (await self._journal.read(owed.name)).references,
+                whose=owed.whose,
+                goes_on=lambda: not self._is_stopping,
+            )
+        while (conversation := owed.conversation) is not None and not self._is_stopping:
+            try:
+                await self._reports.send(owed, conversation.requests, conversation.context)
+            except (AssociationLost, NotTaken) as error:
+                if isinstance(error, NotTaken) and not may_call:
+                    raise
+                self._log.debug("{whose}: {reason}", whose=owed.whose, reason=error)
+                if owed.conversation is conversation:  # and not that of the same request once more
+                    owed.conversation = None
+            else:
+                await self._end(owed, None)
+                return
+        if self._is_stopping:
             return
-        if not may_call:
+        if may_call:
+            self._recipient(owed.provenance).add(owed)
+        else:
             await self._end(owed, NO_WAY)
-            return
-        key = (owed.provenance.calling_ae, owed.provenance.called_ae)
-        recipient = self._recipients.get(key)
-        if recipient is None:
-            recipient = self._recipients[key] = Recipient(
+
+    def _recipient(self, provenance: Provenance) -> Recipient:
+        key = (provenance.calling_ae, provenance.called_ae)
+        if key not in self._recipients:
+            self._recipients[key] = Recipient(
                 *key,
                 caller=self._caller,
                 reports=self._reports,
@@ -228,67 +284,14 @@ class Transactions:
                 now=self._now,
                 ended=self._end,
             )
-        recipient.add(owed)
-
-    async def _check(self, owed: Owed) -> bool:
-        """Find out what is safe. Whether it was found out; else it is over, or the process is."""
-        pause = FIRST_PAUSE
-        while not self._is_stopping:
-            try:
-                request = await self._journal.read(owed.name)
-                owed.reasons = await self._safekeeping.reasons(
-                    request.references, whose=owed.whose, goes_on=lambda: not self._is_stopping
-                )
-            except Interrupted:
-                break
-            except (OSError, ValueError) as error:  # of an index that is away nothing follows for the objects
-                if not await self._has_waited(owed, pause, str(error)):
-                    break
-                pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                return True
-        return False
-
-    async def _report_on_its_association(self, owed: Owed) -> bool:
-        """Whether nothing is left to be done. A peer that cannot be called is given time to take it here."""
-        pause = FIRST_PAUSE
-        while owed.conversation is not None and not self._is_stopping:
-            conversation = owed.conversation
-            try:
-                await self._reports.send(owed, conversation.requests, conversation.context)
-            except AssociationLost as error:
-                self._log.debug("{whose}: {reason}", whose=owed.whose, reason=error)
-                if owed.conversation is conversation:
-                    owed.conversation = None
-            except (NotTaken, OSError, ValueError) as error:
-                if self._caller.may_call(owed.provenance.calling_ae):
-                    owed.conversation = None
-                elif not await self._has_waited(owed, pause, str(error)):
-                    return True
-                pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                await self._end(owed, None)
-                return True
-        return self._is_stopping
-
-    async def _has_waited(self, owed: Owed, pause: float, reason: str) -> bool:
-        """Whether there is to be another attempt, now."""
-        if self._now() - owed.requested_at >= GIVEN_UP_AFTER:
-            await self._end(owed, reason)
-            return False
-        self._log.warn(
-            "{whose}: next attempt in {pause:.0f} s: {reason}", whose=owed.whose, pause=pause, reason=reason
-        )
-        await self._pauses.rest(pause)
-        return not self._is_stopping
+        return self._recipients[key]
 
     async def _end(self, owed: Owed, reason: str | None) -> None:
         """Nothing is owed any more.
 
         :param reason: why the peer has not been told; None: it has.
         """
-        provenance = owed.provenance
-        self._owed.pop((provenance.calling_ae, provenance.called_ae, owed.transaction_uid), None)
+        del self._owed[owed.key]
         self._references -= owed.size
         if reason is not None:
             self._log.error(

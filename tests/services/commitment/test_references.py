@@ -95,27 +95,27 @@ def test_the_digest_tells_references_apart_whatever_their_order():
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        (lambda d: d.pop("TransactionUID"), 0x0120, "Transaction UID (0008,1195) is absent"),
-        (lambda d: setattr(d, "TransactionUID", ""), 0x0121, "Transaction UID (0008,1195) has no value"),
+        (lambda d: d.pop("TransactionUID"), 0x0115, "Transaction UID (0008,1195) is absent"),
+        (lambda d: setattr(d, "TransactionUID", ""), 0x0115, "Transaction UID (0008,1195) has no value"),
         (
             lambda d: d["TransactionUID"].__dict__.update(_value="1.x"),
             0x0115,
             "Transaction UID (0008,1195) is no UID",
         ),
-        (lambda d: d.pop("ReferencedSOPSequence"), 0x0120, "Referenced SOP Sequence (0008,1199) is absent"),
+        (lambda d: d.pop("ReferencedSOPSequence"), 0x0115, "Referenced SOP Sequence (0008,1199) is absent"),
         (
             lambda d: setattr(d, "ReferencedSOPSequence", Sequence()),
-            0x0121,
+            0x0115,
             "Referenced SOP Sequence (0008,1199) has no items",
         ),
         (
             lambda d: d.ReferencedSOPSequence[1].pop("ReferencedSOPClassUID"),
-            0x0120,
+            0x0115,
             "Referenced SOP Class UID (0008,1150) is absent",
         ),
         (
             lambda d: setattr(d.ReferencedSOPSequence[1], "ReferencedSOPInstanceUID", ""),
-            0x0121,
+            0x0115,
             "Referenced SOP Instance UID (0008,1155) has no value",
         ),
         (

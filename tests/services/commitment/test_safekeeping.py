@@ -108,6 +108,43 @@ def test_an_object_that_goes_meanwhile_is_no_such_object(scene, result_of):
     assert result_of(scene.reasons(REFERENCE)) == [0x0112]
 
 
+@pytest.mark.parametrize("reading", ["its own file", "another's"])
+def test_what_is_registered_no_more_when_the_files_are_read_is_not_committed(scene, result_of, reading):
+    """Its row was read before they were, which may be an hour ago."""
+    path, other = store(scene.index, "1.2.3.4"), store(scene.index, "1.2.3.5")
+
+    async def difference(kept, goes_on):
+        if kept.path == (path if reading == "its own file" else other):
+            scene.index.rows.pop("1.2.3.4", None)
+
+    scene.objects.difference = difference
+    assert result_of(scene.reasons(REFERENCE, Reference(CT, "1.2.3.5"))) == [0x0112, 0]
+
+
+def test_what_was_replaced_meanwhile_is_judged_by_what_is_registered_then(scene, result_of):
+    """Even where the file that was replaced was all that it should be."""
+    old = store(scene.index, "1.2.3.4")
+
+    async def difference(kept, goes_on):
+        if kept.path == old:
+            store(scene.index, "1.2.3.4", path="objects/new.dcm")
+            return None
+        return "the Data Set is another"
+
+    scene.objects.difference = difference
+    assert result_of(scene.reasons(REFERENCE)) == [0x0110]
+
+
+def test_what_arrives_meanwhile_is_found(scene, result_of):
+    store(scene.index, "1.2.3.5")
+
+    async def difference(kept, goes_on):
+        store(scene.index, "1.2.3.4")
+
+    scene.objects.difference = difference
+    assert result_of(scene.reasons(REFERENCE, Reference(CT, "1.2.3.5"))) == [0, 0]
+
+
 def test_an_object_that_is_received_anew_over_and_over_is_a_failure_at_last(scene, result_of):
     store(scene.index, "1.2.3.4")
     numbers = iter(range(100))
@@ -128,7 +165,9 @@ def test_each_of_many_has_its_own_reason_and_few_are_asked_for_at_once(scene, re
     for reference in references[::2]:
         store(scene.index, reference.sop_instance_uid)
     assert result_of(scene.reasons(*references)) == [0, 0x0112] * (len(references) // 2)
-    assert [len(query.conditions[0].matching.uids) for query in scene.index.queries] == [500, 10]
+    assert [len(query.conditions[0].matching.uids) for query in scene.index.queries] == [500, 500, 10, 10], (
+        "before and after"
+    )
 
 
 def test_one_file_is_read_at_a_time_in_turns(scene):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
+from dataclasses import fields, replace
 from io import BytesIO
 from itertools import pairwise
+from weakref import WeakSet
 
 import pytest
 from pydicom.filereader import read_dataset
@@ -27,7 +28,7 @@ from sdcc.interfaces import (
 from sdcc.services.commitment.references import ActionInformation, digest
 from sdcc.services.commitment.reports import Reports
 from sdcc.services.commitment.safekeeping import Safekeeping
-from sdcc.services.commitment.transactions import Transactions
+from sdcc.services.commitment.transactions import TransactionInUse, Transactions
 
 from .owing import CT, PROVENANCE, Caller, Conversation, Journal, OwnAssociation, store
 
@@ -218,6 +219,46 @@ def test_one_that_its_peer_does_not_take_does_not_keep_the_others(scene):
     assert scene.owed == []
 
 
+def test_one_that_its_peer_ends_the_association_at_does_not_keep_the_others(scene):
+    """As a peer does at every attempt that stumbles over it."""
+
+    class Stumbling(OwnAssociation):
+        async def request(self, context_id, message, data_set=None):
+            response = await super().request(context_id, message, data_set)
+            if report(self)[1].TransactionUID == "1.9.1":
+                raise AssociationLost("aborted by the peer")
+            return response
+
+    scene.caller.answers = [connecting := Deferred(), Stumbling()]
+    for number in (1, 2, 3):
+        scene.ask(uid=f"1.9.{number}")
+    connecting.callback(Stumbling())
+    scene.clock.advance(10)
+    assert scene.owed == ["1.9.1"]
+
+
+@pytest.mark.parametrize("way", ["its association", "a new one"])
+def test_while_a_peer_takes_its_time_no_request_is_in_memory(scene, way):
+    class Request(CommitmentRequest):
+        """Which, unlike its base, can be referred to weakly."""
+
+    read, made = scene.journal.read, WeakSet()
+
+    async def read_anew(name):
+        written_down = await read(name)
+        request = Request(**{field.name: getattr(written_down, field.name) for field in fields(written_down)})
+        made.add(request)
+        return request
+
+    scene.journal.read = read_anew
+    scene.association.statuses = [answer := Deferred()]
+    requests = scene.ask(A, conversation=Conversation(answer if way == "its association" else GONE)).requests
+    assert len(scene.association.asked + requests.asked) == 1
+    assert list(made) == []
+    answer.callback(0x0000)
+    assert scene.owed == []
+
+
 # --- again and again -------------------------------------------------------------------------
 
 
@@ -373,6 +414,25 @@ def test_a_journal_that_cannot_be_read_is_tried_again(scene):
     assert scene.owed == []
 
 
+@pytest.mark.parametrize("where", ["index", "connecting", "answer"])
+def test_a_fault_of_the_program_is_a_reason_to_try_again(scene, where):
+    fault = MemoryError("of nobody's")
+    if where == "index":
+        scene.index.find_fault = fault
+    elif where == "connecting":
+        scene.caller.answers = [fault]
+    else:
+        scene.association.statuses = [fault]
+    with capturedLogs() as logs:
+        scene.ask()
+    assert [event["log_failure"].value for event in logs if "log_failure" in event] == [fault]
+    scene.index.find_fault = None
+    scene.caller.answers = [scene.association]
+    scene.association.statuses = [0x0000]
+    scene.clock.advance(10)
+    assert scene.owed == []
+
+
 # --- from process to process --------------------------------------------------------------------
 
 
@@ -450,6 +510,50 @@ def test_of_two_files_about_one_transaction_one_is_reported(scene):
     scene.begin_process()
     assert len(scene.association.asked) == 1
     assert scene.owed == []
+
+
+def test_of_two_requests_under_one_transaction_uid_none_is_lost(scene):
+    """The second is of another process, and is seen to when the first is done with: at the next start."""
+    scene.end_process()
+    request = CommitmentRequest(
+        transaction_uid="1.9.1", references=(A,), provenance=PROVENANCE, requested_at=BEGIN
+    )
+    scene.journal.requests.update({"1/0.json": request, "2/0.json": replace(request, references=(B,))})
+    with capturedLogs() as logs:
+        scene.begin_process()
+    assert list(scene.journal.requests) == ["2/0.json"]
+    assert [event["name"] for event in logs if event["log_level"] == LogLevel.error] == ["2/0.json"]
+
+
+@pytest.mark.parametrize("references", [(A,), (B,)], ids=["the same", "another"])
+def test_what_is_asked_before_all_is_taken_up_puts_nothing_in_its_place(scene, references):
+    """Who asks during the start waits until it is known which Transaction UIDs are in use."""
+    scene.end_process()
+    scene.journal.requests["1/0.json"] = CommitmentRequest(
+        transaction_uid="1.9.1", references=(A,), provenance=PROVENANCE, requested_at=BEGIN
+    )
+    names, listing = scene.journal.names, Deferred()
+
+    async def listed():
+        await listing
+        return await names()
+
+    scene.journal.names = listed
+    scene.journal.faults["add"] = OSError(28, "No space left on device")
+    scene.association.statuses = [Deferred()]
+    scene.begin_process()
+    information = ActionInformation("1.9.1", references, digest(references))
+    taken = ensureDeferred(scene.transactions.take(information, PROVENANCE, Conversation(GONE)))
+    assert not taken.called
+    listing.callback(None)
+    if references == (A,):
+        assert taken.result is None
+    else:
+        taken.addErrback(lambda failure: failure.trap(TransactionInUse))
+        assert taken.result is TransactionInUse
+    scene.association.statuses[0].callback(0x0000)
+    [(_, _, data_set)] = scene.association.asked
+    assert instances(read_dataset(BytesIO(data_set), False, True).ReferencedSOPSequence) == ["1.2.3.4"]
 
 
 # --- stopping --------------------------------------------------------------------------------------
