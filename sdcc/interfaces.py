@@ -473,9 +473,10 @@ class IIndex(Interface):
         :param received_since: only what was received then or later; aware.
         """
 
-    def find(query: Query) -> AsyncGenerator[Match, None]:
+    def find(query: Query) -> AsyncGenerator[Match | None, None]:
         """What matches, as it is found, in bounded memory whatever matches.
 
+        Where nothing is found for long, None comes now and then: a turn for who may want to end it.
         Who does not read to the end closes it, with `aclose`.
 
         :raises OSError: the index cannot be read.

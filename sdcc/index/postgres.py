@@ -374,7 +374,7 @@ class PostgreSQLIndex:
             if len(page) < PAGE:
                 return
 
-    def find(self, query: Query) -> AsyncGenerator[Match, None]:
+    def find(self, query: Query) -> AsyncGenerator[Match | None, None]:
         return finding.find(POSTGRESQL, query, self._page)
 
     async def holdings(self, query: Query) -> Sequence[Holding]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sdcc.index import finding
+from sdcc.index import approaches, finding
 from sdcc.queries import (
     DERIVED,
     Condition,
@@ -62,7 +62,8 @@ class Planned:
         page = engine.index._page
 
         async def noted(statement: str, parameters: Any) -> Any:
-            self.pages.append((statement, parameters))
+            if "max(study_key)" not in statement:  # which every index on the key gives at once
+                self.pages.append((statement, parameters))
             return await page(statement, parameters)
 
         engine.index._page = noted
@@ -230,8 +231,9 @@ def test_thousands_of_uids_are_looked_up(planned: Planned, field: str) -> None:
     every = tuple(f"1.{number}{suffix}" for number in range(1, 2 * COUNT))
     planned.pages.clear()
     assert len(uids(planned.engine, Level.IMAGE, Condition(field, UIDList(every)))) == COUNT
-    looked_up = [planned._plan(*page) for page in planned.pages if field in page[0].partition("WHERE")[2]]
-    assert len(looked_up) == -(-2 * COUNT // finding.LOOKED_UP)
+    table = {"sop_instance_uid": "instance", "series_instance_uid": "series"}.get(field, "study")
+    looked_up = [planned._plan(*page) for page in planned.pages if page[0].startswith(f"SELECT {table}.")]
+    assert len(looked_up) == 1 + -(-2 * COUNT // approaches.LOOKED_UP)  # the first page is a small one
     for plan in looked_up:
         assert not [step for step in plan if "SCAN" in step and "json_each" not in step], plan
         assert f"{field}" in "\n".join(plan), plan
