@@ -37,7 +37,7 @@ from sdcc.conformance import SOPClass
 from sdcc.conversion.converter import Converter
 from sdcc.conversion.converter import Reactor as ConversionReactor
 from sdcc.index.postgres import PostgreSQLIndex
-from sdcc.index.postgres import Reactor as IndexReactor
+from sdcc.index.postgres_driver import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
