@@ -136,7 +136,9 @@ def _term(dialect: Dialect, found: Attribute, asked: Condition) -> Term:
     if name in _LISTS:
         value, rows = _LISTS[name]
         one = matching.matches_text(dialect, value, how)
-        return Term(matching.judged(f"EXISTS (SELECT 1 {rows} AND {one.sql})"), one.parameters)
+        # Or all series of the modality would be looked through for each study.
+        is_one = matching.judged(one.sql)
+        return Term(matching.judged(f"EXISTS (SELECT 1 {rows} AND {is_one})"), one.parameters)
     if isinstance(how, PersonName) and name == "patient_name":
         return matching.matches_groups(dialect, PATIENT_NAME_COLUMNS, matching.name_groups(how))
     if isinstance(how, PersonName) and name in FOLDED_NAMES:

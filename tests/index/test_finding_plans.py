@@ -239,6 +239,19 @@ def test_thousands_of_uids_are_looked_up(planned: Planned, field: str) -> None:
         assert f"{field}" in "\n".join(plan), plan
 
 
+@pytest.mark.parametrize("field", ["modalities_in_study", "sop_classes_in_study"])
+def test_what_is_listed_is_looked_for_among_what_the_study_has(planned: Planned, field: str) -> None:
+    """And not among all series of the modality, of which there may be more than of anything else."""
+    value = {"modalities_in_study": "CT", "sop_classes_in_study": "1.2"}[field]
+    planned.plans(Level.STUDY, Condition("study_date", FEBRUARY), Condition(field, SingleValue(value)))
+    for statement, parameters in planned.pages:
+        explain = "EXPLAIN QUERY PLAN" if planned.is_sqlite else "EXPLAIN"
+        steps = "\n".join(str(row[-1]) for row in planned.engine.select(f"{explain} {statement}", parameters))
+        assert "series_by_modality" not in steps
+        if planned.is_sqlite:
+            assert "sqlite_autoindex_series_1 (study_key=?)" in steps
+
+
 def test_what_is_reckoned_is_looked_up(planned: Planned) -> None:
     planned.plans(Level.IMAGE, Condition("patient_id", SingleValue("P77")), wanted=tuple(DERIVED))
     statement, parameters = planned.pages[-1]
