@@ -88,7 +88,9 @@ class _Search:
             table, term = attributes.condition(dialect, asked, query.level)
             self._asked.append(term)
             if asked is not approach.sees_to:
-                self._conditions[LEVELS.index(table)].append(term)
+                # Where rows are looked for has been chosen: no other index is to be walked for this one.
+                is_so = Term(matching.judged(term.sql), term.parameters)
+                self._conditions[LEVELS.index(table)].append(is_so)
 
     async def pages(self) -> AsyncIterator[Sequence[Row]]:
         """What is found; an empty page where a statement found nothing."""

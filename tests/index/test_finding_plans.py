@@ -225,6 +225,15 @@ def test_what_is_below_is_looked_up(planned: Planned, level: Level) -> None:
         assert not [step for step in plan if step.startswith("SCAN") or f"Seq Scan on {table}" in step], plan
 
 
+@pytest.mark.parametrize("level", [Level.SERIES, Level.IMAGE])
+def test_series_are_looked_for_in_their_studies_and_not_among_all_of_a_modality(
+    planned: Planned, level: Level
+) -> None:
+    of_study = Condition("study_instance_uid", SingleValue("1.77"))
+    plans = planned.plans(level, of_study, Condition("modality", SingleValue("CT")))
+    assert "series_by_modality" not in str(plans)
+
+
 @pytest.mark.parametrize("field", ["sop_instance_uid", "series_instance_uid", "study_instance_uid"])
 def test_thousands_of_uids_are_looked_up(planned: Planned, field: str) -> None:
     suffix = {"sop_instance_uid": ".1.1", "series_instance_uid": ".1", "study_instance_uid": ""}[field]
