@@ -129,9 +129,9 @@ class Query:
 
 #: One match: a value for each field that was wanted.
 #:
-#: At PATIENT level one a Patient ID and its issuer: the study of theirs that came last stands for the
-#: patient, whose attributes are matched and given. A study without a Patient ID, the level's unique key
-#: (C.6.1.1.2), is no patient's, and found at the other levels.
+#: At PATIENT level one a Patient ID and its issuer: of their studies that match, the attributes of the one
+#: that came last are given. A study without a Patient ID, the level's unique key (C.6.1.1.2), is found at the
+#: other levels alone.
 Match: TypeAlias = Mapping[str, str | int | datetime.date | datetime.time | datetime.datetime | None]
 
 

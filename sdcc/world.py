@@ -20,7 +20,7 @@ from sdcc.archive.incoming import host_and_pid
 from sdcc.config import Configuration
 from sdcc.conversion.converter import Reactor as ConversionReactor
 from sdcc.index.postgres import PostgreSQLIndex
-from sdcc.index.postgres import Reactor as IndexReactor
+from sdcc.index.postgres_driver import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import IIndex, RunInThread
 from sdcc.threads import Threads

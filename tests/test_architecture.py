@@ -71,7 +71,7 @@ RESERVED = {
     "asyncio": (),
     "mmap": ("conversion/*.py",),
     "numpy": ("conversion/pixels.py",),
-    "psycopg2": ("index/postgres.py",),
+    "psycopg2": ("index/postgres_driver.py",),
     "pydicom.pixels": ("conversion/pixels.py",),
     "sqlite3": ("index/sqlite*.py",),
     "tqdm": ("control/progress.py",),
@@ -81,7 +81,7 @@ RESERVED = {
     "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
-    "txpostgres": ("index/postgres.py",),
+    "txpostgres": ("index/postgres_driver.py",),
 }
 
 #: What the rooms that are functions of bytes have no use for.
@@ -174,7 +174,7 @@ def test_a_breach_is_seen(module, source):
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("index/postgres.py", "import psycopg2.extensions\nfrom txpostgres import txpostgres"),
+        ("index/postgres_driver.py", "import psycopg2.extensions\nfrom txpostgres import txpostgres"),
         ("tap.py", "def make():\n    from twisted.internet import reactor"),
         ("network/server.py", "from sdcc import __version__\nfrom sdcc.network.limits import Slot"),
     ],

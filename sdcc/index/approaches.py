@@ -26,6 +26,9 @@ from sdcc.queries import (
     WildCard,
 )
 
+#: UIDs that are looked up in one statement.
+LOOKED_UP = 500
+
 
 class Rank(IntEnum):
     """How few rows an approach is likely to lead to, the fewest first."""
@@ -54,8 +57,6 @@ class Stream:
     begin: Term | None = None
     #: What must hold besides, beyond a query's conditions.
     limits: tuple[Term, ...] = ()
-    #: The column, and the values, by which rows are looked up, some values at a time.
-    looked_up: tuple[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +86,9 @@ _IDENTIFIERS = ("patient_id", "accession_number")
 def _approaches(dialect: Dialect, asked: Condition | DateTimeCondition) -> Iterator[Approach]:
     match asked:
         case Condition(field, SingleValue(str(uid))) if field in _UIDS:
-            yield _lookup(asked, (uid,))
+            yield _lookup(dialect, asked, (uid,))
         case Condition(field, UIDList(uids)) if field in _UIDS:
-            yield _lookup(asked, uids)
+            yield _lookup(dialect, asked, uids)
         case Condition(field, SingleValue(str(text)) | WildCard(text)) if field in _IDENTIFIERS:
             yield from _identifier(dialect, asked, text)
         case Condition("patient_name", PersonName() as name):
@@ -100,10 +101,14 @@ def _approaches(dialect: Dialect, asked: Condition | DateTimeCondition) -> Itera
             yield _dates(dialect, Rank.DATES, first and first.date(), last and last.date(), None)
 
 
-def _lookup(asked: Condition, uids: Sequence[str]) -> Approach:
+def _lookup(dialect: Dialect, asked: Condition, uids: Sequence[str]) -> Approach:
     rank, table = _UIDS[asked.field]
-    looked_up = f"{table.table}.{asked.field}", tuple(dict.fromkeys(uids))
-    return Approach(rank=rank, streams=[Stream(table=table, looked_up=looked_up)], sees_to=asked)
+    column, each = f"{table.table}.{asked.field}", tuple(dict.fromkeys(uids))
+    portions = [each[start : start + LOOKED_UP] for start in range(0, len(each), LOOKED_UP)]
+    streams = [
+        Stream(table=table, limits=(matching.one_of(dialect, column, portion),)) for portion in portions
+    ]
+    return Approach(rank=rank, streams=streams, sees_to=asked)
 
 
 def _dates(

@@ -5,7 +5,7 @@ reckoned from the levels below.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sdcc import queries
@@ -29,18 +29,21 @@ SEVERAL_VALUES = frozenset(("image_type", "other_patient_ids", "admitting_diagno
 
 #: Studies of the same patient, by what distinguishes patients.
 _SAME_PATIENT = """
-    {other}.patient_id COLLATE {binary} = study.patient_id
-    AND ({other}.issuer_of_patient_id = study.issuer_of_patient_id
-        OR {other}.issuer_of_patient_id IS NULL AND study.issuer_of_patient_id IS NULL)
+    {one}.patient_id COLLATE {binary} = {other}.patient_id
+    AND ({one}.issuer_of_patient_id = {other}.issuer_of_patient_id
+        OR {one}.issuer_of_patient_id IS NULL AND {other}.issuer_of_patient_id IS NULL)
 """
-#: A patient is the study of theirs that came last. One without a Patient ID, its unique key, is no patient's.
+#: A patient is, of the studies that match, the one that came last. One without a Patient ID, the unique key,
+#: is no patient's. In the inner SELECT `study` is another one, so that the conditions are about that.
 _IS_LAST = f"""
-    study.patient_id IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM study AS later WHERE later.study_key > study.study_key
-        AND {_SAME_PATIENT.format(other="later", binary="{binary}")})"""
+    study.study_key <= {{mark}} AND study.patient_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM (SELECT study.study_key, study.patient_id, study.issuer_of_patient_id) AS this, study
+        WHERE study.study_key > this.study_key AND study.study_key <= {{mark}}
+        AND {_SAME_PATIENT.format(one="study", other="this", binary="{binary}")} AND {{matches}})"""
 
 _BELOW_PATIENT = (
-    f"FROM study AS other {{joins}} WHERE {_SAME_PATIENT.format(other='other', binary='{binary}')}"
+    f"FROM study AS other {{joins}}"
+    f" WHERE {_SAME_PATIENT.format(one='other', other='study', binary='{binary}')}"
 )
 _SERIES_OF_STUDY = "FROM series AS below WHERE below.study_key = study.study_key"
 _INSTANCES_OF_STUDY = """
@@ -101,9 +104,14 @@ def attribute(dialect: Dialect, name: str, level: queries.Level) -> Attribute:
     return Attribute(table=table, sql=f"{table.table}.{name}", type=_COLUMNS[name][1].type)
 
 
-def is_last(dialect: Dialect) -> Term:
-    """Whether a study is the one that stands for its patient."""
-    return Term(matching.judged(_IS_LAST.format(binary=dialect.binary)))
+def is_last(dialect: Dialect, conditions: Iterable[Term], newest: int) -> Term:
+    """Whether a study for which the conditions hold is the one that stands for its patient.
+
+    :param newest: the key of the last study that counts.
+    """
+    matches = matching.all_of(conditions)
+    sql = _IS_LAST.format(binary=dialect.binary, mark=dialect.mark, matches=matching.judged(matches.sql))
+    return Term(matching.judged(sql), (newest, newest, *matches.parameters))
 
 
 def condition(
@@ -128,7 +136,9 @@ def _term(dialect: Dialect, found: Attribute, asked: Condition) -> Term:
     if name in _LISTS:
         value, rows = _LISTS[name]
         one = matching.matches_text(dialect, value, how)
-        return Term(matching.judged(f"EXISTS (SELECT 1 {rows} AND {one.sql})"), one.parameters)
+        # Or all series of the modality would be looked through for each study.
+        is_one = matching.judged(one.sql)
+        return Term(matching.judged(f"EXISTS (SELECT 1 {rows} AND {is_one})"), one.parameters)
     if isinstance(how, PersonName) and name == "patient_name":
         return matching.matches_groups(dialect, PATIENT_NAME_COLUMNS, matching.name_groups(how))
     if isinstance(how, PersonName) and name in FOLDED_NAMES:

@@ -26,6 +26,8 @@ class Dialect:
     #: Whether a text or integer is one of a parameter's, and the parameter.
     one_of: str
     listed: Callable[[Sequence[str] | Sequence[int]], object]
+    #: Whether it is one of those that a SELECT, `{rows}`, gives.
+    one_of_rows: str
     #: A table of the parts between the backslashes of a text; their column is `value`.
     parts: str
     #: The component group of a name at a place; NULL or empty where it has none.
@@ -70,6 +72,7 @@ SQLITE = Dialect(
     pattern=_glob,
     one_of="{text} IN (SELECT value FROM json_each(?))",
     listed=_json,
+    one_of_rows="{text} IN ({rows})",
     parts=f"json_each({_SQLITE_ARRAY.format(text='{text}', delimiter=chr(92) * 2)})",
     group=_sqlite_group,
     joined="group_concat",
@@ -94,6 +97,7 @@ POSTGRESQL = Dialect(
     pattern=lambda pattern: pattern.translate(_LIKE),
     one_of="{text} = ANY (%s)",
     listed=list,
+    one_of_rows="{text} = ANY (ARRAY({rows}))",
     parts="unnest(string_to_array({text}, '\\')) AS parts (value)",
     group=lambda text, place: f"split_part({text}, '=', {place + 1})",
     joined="string_agg",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sdcc.index import approaches, attributes, matching
@@ -23,8 +24,6 @@ from sdcc.queries import Holding, Level, Match, Query
 
 #: Rows of a page, and of the first one, which somebody waits for.
 PAGE, FIRST_PAGE = 1000, 50
-#: UIDs that are looked up in one statement.
-LOOKED_UP = 500
 
 #: Executes a statement that reads; gives its rows.
 Select = Callable[[str, Sequence[object]], Awaitable[Sequence[Sequence[Any]]]]
@@ -32,7 +31,7 @@ Select = Callable[[str, Sequence[object]], Awaitable[Sequence[Sequence[Any]]]]
 Row = Sequence[Any]
 
 
-async def find(dialect: Dialect, query: Query, select: Select) -> AsyncGenerator[Match, None]:
+async def find(dialect: Dialect, query: Query, select: Select) -> AsyncGenerator[Match | None, None]:
     """See :class:`~sdcc.interfaces.IIndex`.
 
     :raises ValueError: an attribute is none of the query's level, nor of one above.
@@ -45,6 +44,8 @@ async def find(dialect: Dialect, query: Query, select: Select) -> AsyncGenerator
         if found.type in dialect.decoders
     ]
     async for page in _Search(dialect, query, [*wanted.values()], select).pages():
+        if not page:
+            yield None
         for _, _, *values in page:
             match = dict(zip(wanted, values, strict=True))
             for name, decode in decoders:
@@ -58,7 +59,8 @@ async def holdings(dialect: Dialect, query: Query, select: Select) -> Sequence[H
     wanted = frozenset(("sop_class_uid", "transfer_syntax_uid"))
     counts: Counter[tuple[str, str]] = Counter()
     async for match in find(dialect, dataclasses.replace(query, wanted=wanted), select):
-        counts[str(match["sop_class_uid"]), str(match["transfer_syntax_uid"])] += 1
+        if match is not None:
+            counts[str(match["sop_class_uid"]), str(match["transfer_syntax_uid"])] += 1
     return [
         Holding(sop_class_uid=sop_class_uid, transfer_syntax_uid=transfer_syntax_uid, count=count)
         for (sop_class_uid, transfer_syntax_uid), count in counts.items()
@@ -75,18 +77,27 @@ class _Search:
         self._last = LEVELS.index(attributes.TABLES[query.level])
         #: The highest that something is wanted of.
         self._highest = min((LEVELS.index(each.table) for each in wanted), default=self._last)
+        self._finds_patients = query.level is Level.PATIENT
         approach = approaches.best(dialect, query)
         self._streams = approach.streams
-        #: Of each table.
+        #: All that must hold.
+        self._asked: list[Term] = []
+        #: Of each table, what the streams do not see to.
         self._conditions: list[list[Term]] = [[] for _ in LEVELS]
-        if query.level is Level.PATIENT:
-            self._conditions[0].append(attributes.is_last(dialect))
         for asked in query.conditions:
             table, term = attributes.condition(dialect, asked, query.level)
+            self._asked.append(term)
             if asked is not approach.sees_to:
-                self._conditions[LEVELS.index(table)].append(term)
+                # Where rows are looked for has been chosen: no other index is to be walked for this one.
+                is_so = Term(matching.judged(term.sql), term.parameters)
+                self._conditions[LEVELS.index(table)].append(is_so)
 
     async def pages(self) -> AsyncIterator[Sequence[Row]]:
+        """What is found; an empty page where a statement found nothing."""
+        if self._finds_patients:
+            # A study that comes meanwhile stands for nobody: its patient has been found, or is yet to be.
+            [(newest,)] = await self._select("SELECT coalesce(max(study_key), 0) FROM study", ())
+            self._conditions[0].append(attributes.is_last(self._dialect, self._asked, newest))
         for stream in self._streams:
             async for page in self._below(stream, self._last):
                 yield page
@@ -100,27 +111,42 @@ class _Search:
         above = f"{LEVELS[depth].table}.{LEVELS[depth - 1].table}_key"
         joined = _joined(depth, self._highest if depth == self._last else depth)
         async for rows in self._below(stream, depth - 1):
+            if not rows:
+                yield rows
             for keys in _portions(rows):
-                of_these = Term(self._dialect.one_of.format(text=above), (self._dialect.listed(keys),))
-                limits = [of_these, *self._conditions[depth]]
+                limits = [self._still(stream, depth, keys, above), *self._conditions[depth]]
                 async for page in self._walk(depth, joined, PAGE, limits, order=above):
                     yield page
 
+    def _still(self, stream: Stream, depth: int, keys: list[int], above: str) -> Term:
+        """Of a table, what is below rows that were found in the one above, and match as they did.
+
+        They may have changed since, and SQLite gives the key of a row that was removed to another.
+        """
+        limits = self._limits(stream, depth - 1) + ([stream.begin] if stream.begin else [])
+        if not limits:
+            return Term(self._dialect.one_of.format(text=above), (self._dialect.listed(keys),))
+        table = LEVELS[depth - 1].table
+        of_these = self._dialect.one_of.format(text=f"{table}.{table}_key")
+        still = matching.all_of(limits)
+        rows = (
+            f"SELECT {table}.{table}_key FROM {_joined(depth - 1, 0)}"
+            f" WHERE {of_these} AND {matching.judged(still.sql)}"
+        )
+        parameters = (self._dialect.listed(keys), *still.parameters)
+        return Term(self._dialect.one_of_rows.format(text=above, rows=rows), parameters)
+
+    def _limits(self, stream: Stream, depth: int) -> list[Term]:
+        """What must hold of a stream's rows, wherever it begins, and of those below them down to a table."""
+        return [*stream.limits, *chain.from_iterable(self._conditions[: depth + 1])]
+
     async def _along(self, stream: Stream, depth: int) -> AsyncIterator[Sequence[Row]]:
-        conditions = [term for terms in self._conditions[: depth + 1] for term in terms]
-        joined = _joined(depth, 0)
-        if stream.looked_up is None:
-            limits = [*stream.limits, *conditions]
-            async for page in self._walk(
-                depth, joined, FIRST_PAGE, limits, order=stream.order, begin=stream.begin
-            ):
-                yield page
-            return
-        column, values = stream.looked_up
-        for start in range(0, len(values), LOOKED_UP):
-            is_one = matching.one_of(self._dialect, column, values[start : start + LOOKED_UP])
-            async for page in self._walk(depth, joined, PAGE, [is_one, *conditions]):
-                yield page
+        limits = self._limits(stream, depth)
+        size = FIRST_PAGE if stream is self._streams[0] else PAGE
+        async for page in self._walk(
+            depth, _joined(depth, 0), size, limits, order=stream.order, begin=stream.begin
+        ):
+            yield page
 
     async def _walk(
         self,
@@ -147,8 +173,7 @@ class _Search:
                 f" WHERE {where.sql} ORDER BY {f'{order}, ' if order else ''}{key} LIMIT {size}",
                 where.parameters,
             )
-            if page:
-                yield page
+            yield page
             if len(page) < size:
                 return
             size = PAGE
@@ -183,4 +208,5 @@ def _portions(rows: Sequence[Row]) -> Iterator[list[int]]:
             keys, below = [], 0
         keys.append(key)
         below += count
-    yield keys
+    if keys:
+        yield keys

@@ -23,7 +23,6 @@ _RUN = re.compile("[*?]+")
 #: What no database keeps in a text, so that no value has it.
 _NOWHERE = re.compile("[\0\ud800-\udfff]")
 _NOT_LITERAL = re.compile(f"{_WILD.pattern}|{_NOWHERE.pattern}")
-_NOT_LITERAL = re.compile(f"{_WILD.pattern}|{_NOWHERE.pattern}")
 _LAST_CHARACTER, _SURROGATES = 0x10FFFF, range(0xD800, 0xE000)
 _INTEGERS = range(-(2**63), 2**63)
 

@@ -33,7 +33,13 @@ _CREATE = """
     CREATE TABLE sdcc_schema (version integer NOT NULL);
     INSERT INTO sdcc_schema VALUES (0)
 """
-_BEGIN = "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('sdcc_schema', 0))"
+#: An index on millions of rows, or the same that another process is at, takes longer than a registration may.
+_BEGIN = """
+    BEGIN;
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL lock_timeout = 0;
+    SELECT pg_advisory_xact_lock(hashtextextended('sdcc_schema', 0))
+"""
 _SET_VERSION = "UPDATE sdcc_schema SET version = %s"
 #: It changes nothing, and shows that the database can be written. Not to the version that was read: a newer
 #: program may have upgraded it since.
@@ -50,18 +56,23 @@ async def prepare(session: Session, scripts: Sequence[str] = SCRIPTS) -> None:
     :raises Lost: the connection broke.
     """
     if await _version(session, len(scripts)) < len(scripts):
-        await session.run(_BEGIN)
-        version = await _version(session, len(scripts))
-        if version == 0:
-            await session.run(_CREATE)
-        for number in range(version, len(scripts)):
-            await session.run(scripts[number])
-            if (behind := _BEHIND.get(number + 1)) is not None:
-                await behind(session)
-        await session.run(_SET_VERSION, len(scripts))
-        await session.run("COMMIT")
+        with session.unhurried():
+            await _upgrade(session, scripts)
     else:
         await session.run(_TOUCH_VERSION)
+
+
+async def _upgrade(session: Session, scripts: Sequence[str]) -> None:
+    await session.run(_BEGIN)
+    version = await _version(session, len(scripts))
+    if version == 0:
+        await session.run(_CREATE)
+    for number in range(version, len(scripts)):
+        await session.run(scripts[number])
+        if (behind := _BEHIND.get(number + 1)) is not None:
+            await behind(session)
+    await session.run(_SET_VERSION, len(scripts))
+    await session.run("COMMIT")
 
 
 async def check(session: Session) -> None:

@@ -1,13 +1,13 @@
 """What a session with a PostgreSQL server is to those who use it: statements in, rows out, and three faults.
 
-Knows no driver; :mod:`sdcc.index.postgres` is where sessions come from.
+Knows no driver; :mod:`sdcc.index.postgres_driver` is where sessions come from.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 #: (0000,0902) Error Comment, VR LO.
@@ -34,6 +34,9 @@ class Session(Protocol):
         :raises Refused: it has certainly had no effect.
         :raises Lost: nobody knows whether it had; the session is closed.
         """
+
+    def unhurried(self) -> AbstractContextManager[None]:
+        """For the block, statements may take as long as the server lets them."""
 
     def close(self) -> None:
         """May come at any time, and twice."""

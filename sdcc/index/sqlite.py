@@ -154,7 +154,7 @@ class SQLiteIndex:
             if len(page) < PAGE:
                 return
 
-    def find(self, query: Query) -> AsyncGenerator[Match, None]:
+    def find(self, query: Query) -> AsyncGenerator[Match | None, None]:
         return finding.find(SQLITE, query, self._page)
 
     async def holdings(self, query: Query) -> Sequence[Holding]:

@@ -30,6 +30,8 @@ DIRECTORY_MODE = 0o750
 WRITER_CACHE = 1024
 #: Seconds.
 LOCK_POLL = 0.01
+#: Seconds to wait for another process that may be upgrading.
+UPGRADE_TIMEOUT = 600
 
 
 def _scripts() -> tuple[str, ...]:
@@ -45,7 +47,7 @@ SCRIPTS = _scripts()
 def prepare(path: Path, lock_timeout: float, scripts: Sequence[str] = SCRIPTS) -> None:
     """Create the database, durably, or upgrade it; make sure that it can be written.
 
-    Several processes may do so at once.
+    Several processes may do so at once; one waits while another upgrades, whatever the timeout.
 
     :param lock_timeout: seconds to wait while another process writes.
     :raises OSError: the file or its directory cannot be created or written.
@@ -58,6 +60,9 @@ def prepare(path: Path, lock_timeout: float, scripts: Sequence[str] = SCRIPTS) -
         # Before SQLite 3.38 this was an option, and registration needs it.
         connection.execute("SELECT value FROM json_each('[]')")
         _make_functions(connection)
+        application_id, version = _marks(connection)
+        if application_id == APPLICATION_ID and version < len(scripts):
+            connection.execute(f"PRAGMA busy_timeout = {1000 * UPGRADE_TIMEOUT}")
         with transaction(connection, "EXCLUSIVE"):
             for script in scripts[_version(path, connection, len(scripts)) :]:
                 for statement in _statements(script):

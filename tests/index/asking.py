@@ -20,7 +20,7 @@ def find(engine: Any, level: Level, *conditions: Any, wanted: tuple[str, ...] = 
     query = Query(level=level, conditions=conditions, wanted=frozenset(wanted or [UNIQUE[level]]))
 
     async def collect() -> list[Match]:
-        return [match async for match in engine.index.find(query)]
+        return [match async for match in engine.index.find(query) if match is not None]
 
     return engine.run(collect())
 

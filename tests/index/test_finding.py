@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sdcc.index import finding
+from sdcc.index import approaches, finding
 from sdcc.index.rows import LEVELS, stored_object
 from sdcc.interfaces import StoredObject
 from sdcc.queries import (
@@ -72,11 +72,90 @@ def test_a_patient_is_an_id_and_its_issuer_as_the_study_that_came_last_has_them(
     assert len(found) == 2
 
 
-def test_a_patient_is_matched_as_it_is_given(filled: Any) -> None:
-    """By what an earlier study said, the study is found, and no patient."""
-    asked = Condition("patient_name", PersonName(("A^B",)))
-    assert uids(filled, Level.PATIENT, asked) == []
-    assert uids(filled, Level.STUDY, asked) == ["1"]
+def test_a_patient_is_found_by_what_any_of_the_studies_said(filled: Any) -> None:
+    """Once, and as the last of those studies has it: a name that was changed, or left out, hides nobody."""
+    wanted = ("patient_id", "patient_name", "number_of_patient_related_studies")
+    for pattern, name in {"A^B": "A^B", "*^*": "B^C", "B^C": "B^C"}.items():
+        found = find(filled, Level.PATIENT, Condition("patient_name", PersonName((pattern,))), wanted=wanted)
+        assert [match for match in found if match["patient_name"] != "Else"] == [
+            {"patient_id": "P", "patient_name": name, "number_of_patient_related_studies": 2}
+        ]
+
+
+def test_a_patient_whose_next_study_comes_meanwhile_is_found_once(
+    engine: Any, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither again by the new study, nor not at all because that one stands where the search has been."""
+    monkeypatch.setattr(finding, "FIRST_PAGE", 1)
+    monkeypatch.setattr(finding, "PAGE", 1)
+
+    def visit(uid: str, patient: str, name: str) -> StoredObject:
+        return make(
+            uid, study_instance_uid=uid, series_instance_uid=uid, patient_id=patient, patient_name=name
+        )
+
+    engine.register(visit("1", "P", "M^B"), visit("2", "Q", "M^C"))
+    query = Query(
+        level=Level.PATIENT,
+        conditions=(Condition("patient_name", PersonName(("M^*",))),),
+        wanted=frozenset(["patient_id"]),
+    )
+
+    async def take() -> list[Any]:
+        found = []
+        async for match in engine.index.find(query):
+            if not found:
+                await engine.index.register(visit("3", "P", "M^Z"))
+                await engine.index.register(visit("4", "Q", "M^A"))
+            found += [match["patient_id"]] if match else []
+        return found
+
+    assert engine.run(take()) == ["P", "Q"]
+
+
+def test_what_comes_in_the_place_of_a_row_that_was_found_is_no_match(
+    engine: Any, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else's objects, though SQLite gives their series the key of one that has gone meanwhile."""
+    monkeypatch.setattr(finding, "PAGE", 2)
+
+    def of(patient: str, uid: str, **values: Any) -> StoredObject:
+        described = {"study_instance_uid": f"9.{patient}", "series_instance_uid": uid, "patient_id": patient}
+        return make(uid, **described | values)
+
+    engine.register(of("Q", "0"), of("P", "1"), of("P", "1.1", series_instance_uid="1"), of("P", "2"))
+    query = Query(
+        level=Level.IMAGE,
+        conditions=(Condition("patient_id", SingleValue("P")),),
+        wanted=frozenset(["patient_id", "sop_instance_uid"]),
+    )
+
+    async def take() -> list[Any]:
+        found = []
+        async for match in engine.index.find(query):
+            if not found:
+                await engine.index.register(of("Q", "2", series_instance_uid="0", path="another.dcm"))
+                await engine.index.register(of("Q", "3"))
+            found += [(match["patient_id"], match["sop_instance_uid"])] if match else []
+        return found
+
+    assert engine.run(take()) == [("P", "1"), ("P", "1.1")]
+
+
+def test_a_search_without_matches_gives_a_turn_to_who_may_end_it(
+    engine: Any, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every statement; None is no match."""
+    monkeypatch.setattr(finding, "PAGE", 1)
+    engine.register(*(make(f"{number}", series_instance_uid=f"2.{number}") for number in range(5)))
+    query = Query(level=Level.IMAGE, conditions=(Condition("instance_number", SingleValue(9)),))
+
+    async def take() -> list[Any]:
+        return [match async for match in engine.index.find(query)]
+
+    turns = engine.run(take())
+    assert len(turns) > 5
+    assert set(turns) == {None}
 
 
 @pytest.mark.parametrize(
@@ -197,7 +276,7 @@ def many(engine: Any, make: Make, monkeypatch: pytest.MonkeyPatch) -> Any:
     """24 studies of 2 days with 1 series each, but one of 3, of 1 object each, but one of 10; pages of 4."""
     monkeypatch.setattr(finding, "PAGE", 4)
     monkeypatch.setattr(finding, "FIRST_PAGE", 2)
-    monkeypatch.setattr(finding, "LOOKED_UP", 3)
+    monkeypatch.setattr(approaches, "LOOKED_UP", 3)
     names = "Yamada^A=山田", "Yamada^B=Yamada", "Else=yamada", "X==YAMADA"
     objects = []
     for number in range(24):
@@ -329,7 +408,8 @@ def test_objects_are_registered_while_matches_are_taken(many: Any, make: Make) -
                 f"2.{len(found)}", study_instance_uid=f"1.{len(found) % 30:02}", series_instance_uid="2.1"
             )
             await many.index.register(new)
-            found.append(match["sop_instance_uid"])
+            if match is not None:
+                found.append(match["sop_instance_uid"])
             if len(found) == 200:
                 break
         return found

@@ -34,7 +34,7 @@ class Bench:
         self.until = engine.until
         self.database = database
         self.server = server
-        self.unprepared = lambda: engine.unprepared(url=server.url(database))
+        self.unprepared = lambda **given: engine.unprepared(url=server.url(database), **given)
         self._sessions = self.unprepared()._sessions
 
     def session(self) -> Any:
@@ -188,3 +188,15 @@ def test_a_reader_asks_for_an_upgrade_and_makes_none(bench: Bench) -> None:
         ValueError, match="schema version -1 is older than this program's, 2; start SDCC once"
     ):
         bench.run(check(bench.session()))
+
+
+def test_an_upgrade_may_take_longer_than_a_registration(bench: Bench) -> None:
+    """Of many rows, or while another process is at it; what comes after is in haste again."""
+    bench.prepare()
+    session = bench.run(bench.unprepared(timeout=0.5)._sessions.open(lambda _: None, to_write=True))
+    slowly = (*SCRIPTS, "SELECT pg_sleep(1); CREATE TABLE slow (a integer)")
+    bench.run(prepare(session, slowly))
+    assert bench.select("SELECT version, to_regclass('slow')::text FROM sdcc_schema") == [(3, "slow")]
+    with pytest.raises(Refused, match="statement timeout"):
+        bench.run(session.run("SELECT pg_sleep(1)"))
+    session.close()

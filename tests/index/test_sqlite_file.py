@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,6 +171,18 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
         prepare(path, WAIT, (*SCRIPTS, "CREATE TABLE other (a);\nDELETE FROM nowhere;\n"))
     assert value(path, "PRAGMA user_version") == len(SCRIPTS)
     assert value(path, "SELECT count(*) FROM sqlite_master WHERE name = 'other'") == 0
+
+
+def test_an_upgrade_waits_for_another_process_that_is_at_it(path: Path) -> None:
+    """Among many rows that takes longer than a registration may wait."""
+    prepare(path, WAIT, SCRIPTS[:2])
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        end = threading.Timer(0.5, lambda: other.execute("COMMIT"))
+        end.start()
+        prepare(path, 0.01)
+        end.join()
+    assert value(path, "PRAGMA user_version") == len(SCRIPTS)
 
 
 def test_processes_may_prepare_one_database_at_once(path: Path) -> None:

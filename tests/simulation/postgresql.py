@@ -103,7 +103,7 @@ class Session:
 
 
 class Sessions:
-    """See :class:`sdcc.index.postgres.Sessions`."""
+    """See :class:`sdcc.index.postgres_driver.Sessions`."""
 
     def __init__(self, troubles: Troubles, timeout: float) -> None:
         self._troubles = troubles

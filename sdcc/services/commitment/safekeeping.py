@@ -150,7 +150,7 @@ class Safekeeping:
             conditions=(Condition("sop_instance_uid", UIDList(tuple(uids))),),
             wanted=_WANTED,
         )
-        matches = [cast(dict[str, str], dict(match)) async for match in self._index.find(query)]
+        matches = [cast(dict[str, str], dict(match)) async for match in self._index.find(query) if match]
         return {
             match["sop_instance_uid"]: Kept(**{field: match[field] for field in _WANTED}) for match in matches
         }

@@ -35,7 +35,8 @@ def read_matching(vr: str, element: Element, characters: Repertoire, encoding: E
     if vr == "US":
         return _unsigned_short(element, characters, encoding)
     repertoire = characters if vr in IN_CHARACTER_SETS else DEFAULT_REPERTOIRE
-    text, fault = repertoire.decode(element.value, person_name=vr == "PN")
+    is_single = READINGS[vr] is _long_text
+    text, fault = repertoire.decode(element.value, person_name=vr == "PN", is_single=is_single)
     if "\ufffd" in text:
         raise BadValue(fault or "bytes outside its character set")
     if not text.strip("*"):

@@ -182,8 +182,9 @@ class Outgoing:
         try:
             async with aclosing(self._index.find(query)) as matches:
                 async for match in matches:
-                    newer = Found.of(match)
-                    return None if newer.path == found.path else newer
+                    if match is not None:
+                        newer = Found.of(match)
+                        return None if newer.path == found.path else newer
         except (OSError, ValueError):
             pass  # what was wrong with the file is reason enough
         return None

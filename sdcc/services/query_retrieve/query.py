@@ -94,6 +94,8 @@ class _Find:
             async for match in matches:
                 if conversation.is_cancelled:
                     return self._ended(Status.CANCEL)
+                if match is None:
+                    continue
                 if answered == self._maximum_answers != 0:
                     return self._ended(
                         Status.OUT_OF_RESOURCES,

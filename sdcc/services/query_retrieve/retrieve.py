@@ -220,7 +220,8 @@ class _Retrieval:
         try:
             async with aclosing(self._index.find(query)) as matches:
                 async for match in matches:
-                    yield match
+                    if match is not None:
+                        yield match
         except (OSError, ValueError) as error:
             raise IndexFailed(str(error)) from error
 

@@ -66,6 +66,7 @@ def test_padding_and_an_asterisk_alone_are_universal(vr, value):
         ("AE", b"CT*", WildCard("CT*")),
         # text of which a backslash is a part
         ("LT", b"a\\b", SingleValue("a\\b")),
+        ("LT", b"a \\ b ", SingleValue("a \\ b")),
         ("ST", b"a\\b*", WildCard("a\\b*")),
         ("UT", b"free", SingleValue("free")),
         ("UR", b"http://x/*", WildCard("http://x/*")),

@@ -119,6 +119,27 @@ def test_no_match_is_success(perform):
     assert conversation.responses == []
 
 
+def test_a_query_that_finds_nothing_for_long_is_cancelled_all_the_same(begin, result_of):
+    """And what the index gives meanwhile is no answer."""
+    conversation = Conversation()
+
+    class Searching(Index):
+        async def _find(self, query):
+            try:
+                for turn in range(1000):
+                    self.found += 1
+                    conversation.is_cancelled = turn == 10
+                    yield None
+            finally:
+                self.is_closed = True
+
+    index = Searching()
+    outcome = result_of(begin(index, conversation).complete())
+
+    assert (outcome.status, index.found, index.is_closed) == (0xFE00, 11, True)
+    assert conversation.responses == []
+
+
 def test_keys_that_are_not_supported_are_told_of_in_every_answer(perform):
     conversation = Conversation()
     perform(Index(), conversation, keys={**KEYS, "ReasonForStudy": ""})
