@@ -54,7 +54,8 @@ class Announcement:
 class Study:
     """The Study level, with the patient's attributes as this study gave them.
 
-    Text is Unicode, several values are joined by a backslash; None: absent or empty.
+    Text is Unicode, several values are joined by a backslash; None: absent or empty. A sequence is the JSON
+    text of an array of its items, each an object with the names of :data:`sdcc.indexed.ITEM_ATTRIBUTES`.
     The field names are the index's column names.
     """
 
@@ -81,6 +82,7 @@ class Study:
     additional_patient_history: str | None = None
     admitting_diagnoses_description: str | None = None
     name_of_physicians_reading_study: str | None = None
+    procedure_code_sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ class Series:
     performed_procedure_step_start_date: datetime.date | None = None
     performed_procedure_step_start_time: datetime.time | None = None
     performed_procedure_step_id: str | None = None
+    request_attributes_sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
