@@ -77,7 +77,19 @@ class TimeRange:
     last: datetime.time | None
 
 
-Matching: TypeAlias = SingleValue | UIDList | WildCard | PersonName | DateRange | TimeRange
+@dataclass(frozen=True, slots=True)
+class SequenceMatching:
+    """Sequence Matching (C.2.2.2.6): an item that matches every condition is enough.
+
+    A match has only those of the sequence's items that do. Fields are those of
+    :data:`sdcc.indexed.ITEM_ATTRIBUTES`.
+    """
+
+    #: One at least.
+    conditions: tuple[Condition, ...]
+
+
+Matching: TypeAlias = SingleValue | UIDList | WildCard | PersonName | DateRange | TimeRange | SequenceMatching
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ class Dialect:
     listed: Callable[[Sequence[str] | Sequence[int]], object]
     #: A table of the parts between the backslashes of a text; their column is `value`.
     parts: str
+    #: A table of the items of a sequence, which are its column `value`, their `field`, and all of them again.
+    items: str
+    of_item: str
+    sequence: str
     #: The component group of a name at a place; NULL or empty where it has none.
     group: Callable[[str, int], str]
     #: The aggregate of texts, with a delimiter between them.
@@ -71,6 +75,9 @@ SQLITE = Dialect(
     one_of="{text} IN (SELECT value FROM json_each(?))",
     listed=_json,
     parts=f"json_each({_SQLITE_ARRAY.format(text='{text}', delimiter=chr(92) * 2)})",
+    items="json_each({text})",
+    of_item="json_extract(value, '$.{field}')",
+    sequence="json_group_array(json(value))",
     group=_sqlite_group,
     joined="group_concat",
     parameter=_iso,
@@ -95,6 +102,9 @@ POSTGRESQL = Dialect(
     one_of="{text} = ANY (%s)",
     listed=list,
     parts="unnest(string_to_array({text}, '\\')) AS parts (value)",
+    items="jsonb_array_elements({text}::jsonb) WITH ORDINALITY AS items (value, place)",
+    of_item="(value ->> '{field}')",
+    sequence="jsonb_agg(value ORDER BY place)::text",
     group=lambda text, place: f"split_part({text}, '=', {place + 1})",
     joined="string_agg",
     parameter=lambda value: value,
