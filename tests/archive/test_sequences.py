@@ -14,7 +14,7 @@ from sdcc.data_set.elements import UNDEFINED
 from ..data_set.test_elements import Writer
 from .test_attributes import parse_bytes
 
-CODES, REQUESTS = 0x00081032, 0x00400275
+CODES, REQUESTS, STUDY = 0x00081032, 0x00400275, 0x0020000D
 VALUE, SCHEME, MEANING, STEP, PROCEDURE = 0x00080100, 0x00080102, 0x00080104, 0x00400009, 0x00401001
 ENCODINGS = {
     IMPLICIT_VR_LITTLE_ENDIAN: elements.IMPLICIT_VR_LITTLE_ENDIAN,
@@ -49,6 +49,9 @@ def read(*parts, writer=EXPLICIT):
 
 def code(value, meaning=b"", writer=EXPLICIT):
     return writer.element(VALUE, "SH", value) + (writer.element(MEANING, "LO", meaning) if meaning else b"")
+
+
+ONE = EXPLICIT.item(code(b"C1"))
 
 
 @pytest.mark.parametrize("writer", [IMPLICIT, EXPLICIT, BIG], ids=["implicit", "explicit", "big endian"])
@@ -96,6 +99,20 @@ def test_a_sequence_behind_much_else_is_read_where_it_lies():
     assert (found, fault) == ([{"code_value": "C1"}], "ProcedureCodeSequence (0008,1032): too long, cut")
 
 
+@pytest.mark.parametrize("inside", range(0, 90, 3))
+def test_a_sequence_is_whole_wherever_what_is_at_hand_ends(inside):
+    """By the time its delimitation is found, its begin may be gone."""
+    sequence = EXPLICIT.sequence(ONE * 4, tag=CODES)
+    filler, after = 0x00080300, EXPLICIT.element(0x00091001, "OB", bytes(elements.FIRST_READ))
+    before = len(data_set(EXPLICIT)) - 2 * len(EXPLICIT.element(STUDY, "UI", b"1.4\0"))  # two UIDs come later
+    length = elements.FIRST_READ - before - len(EXPLICIT.header(filler, "OB", 0)) - inside
+    found, fault = read(
+        (filler, EXPLICIT.element(filler, "OB", bytes(length))), (CODES, sequence), (0x00091001, after)
+    )
+    assert len(sequence) > inside
+    assert (found, fault) == ([{"code_value": "C1"}] * 4, None)
+
+
 @pytest.mark.parametrize(
     "sequence",
     [
@@ -121,9 +138,6 @@ def test_text_is_in_the_data_sets_character_set_or_the_items_own():
         {"code_value": "1", "code_meaning": "\xc4\xe4"},
         {"code_value": "2", "code_meaning": "\u0416\u0424"},
     ]
-
-
-ONE = EXPLICIT.item(code(b"C1"))
 
 
 @pytest.mark.parametrize(
