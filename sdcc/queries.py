@@ -139,7 +139,7 @@ class Query:
     wanted: frozenset[str] = frozenset()
 
 
-#: One match: a value for each field that was wanted.
+#: One match: a value for each field that was wanted; of a sequence its JSON text.
 #:
 #: At PATIENT level one a Patient ID and its issuer: the study of theirs that came last stands for the
 #: patient, whose attributes are matched and given. A study without a Patient ID, the level's unique key

@@ -20,9 +20,9 @@ from sdcc.indexed import ItemAttribute
 
 #: Items of a sequence that are kept.
 MOST_ITEMS = 64
-#: Sequences of each attribute that are remembered, as the next objects of a series hold the same: with
-#: elements.LONGEST_VALUE bytes each, 64 KiB.
-REMEMBERED = 16
+#: Sequences of each attribute that are remembered, as the next objects of a series hold the same. None has
+#: more than elements.LONGEST_VALUE bytes: all have a quarter of a megabyte at most.
+REMEMBERED = 64
 
 
 def reader(of_items: Mapping[int, ItemAttribute]) -> Reader:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sdcc.archive import sequences
+from sdcc.archive import attributes, sequences
 from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.data_set import elements
 from sdcc.data_set.elements import UNDEFINED
@@ -213,3 +213,12 @@ def test_the_same_bytes_are_another_text_in_another_character_set():
         for character_set in (b"ISO_IR 100", b"ISO_IR 144", b"ISO_IR 100")
     ]
     assert texts == ["\xc4", "\u0424", "\xc4"]
+
+
+def test_only_so_many_are_kept_in_memory():
+    """A peer may send as many different ones as it likes."""
+    kept = attributes._SEQUENCE_READERS[CODES].cache_info
+    for number in range(sequences.REMEMBERED + 10):
+        codes(EXPLICIT.item(code(b"%04d" % number)))
+
+    assert kept().currsize == kept().maxsize == sequences.REMEMBERED
