@@ -41,6 +41,7 @@ ATTRIBUTES: Mapping[int, Attribute] = MappingProxyType(
         0x00080090: Attribute(Study, "referring_physician_name", "PN"),
         0x00081010: Attribute(Series, "station_name", "SH"),
         0x00081030: Attribute(Study, "study_description", "LO"),
+        0x00081032: Attribute(Study, "procedure_code_sequence", "SQ"),
         0x0008103E: Attribute(Series, "series_description", "LO"),
         0x00081040: Attribute(Series, "institutional_department_name", "LO"),
         0x00081050: Attribute(Series, "performing_physician_name", "PN"),
@@ -80,5 +81,37 @@ ATTRIBUTES: Mapping[int, Attribute] = MappingProxyType(
         0x00400244: Attribute(Series, "performed_procedure_step_start_date", "DA"),
         0x00400245: Attribute(Series, "performed_procedure_step_start_time", "TM"),
         0x00400253: Attribute(Series, "performed_procedure_step_id", "SH"),
+        0x00400275: Attribute(Series, "request_attributes_sequence", "SQ"),
+    }
+)
+
+
+class ItemAttribute(NamedTuple):
+    """An attribute of a sequence's items: its name in an item, and its VR, one of text."""
+
+    name: str
+    vr: str
+
+
+#: By the tag of each sequence of :data:`ATTRIBUTES`, what the index holds of its items, by tag.
+ITEM_ATTRIBUTES: Mapping[int, Mapping[int, ItemAttribute]] = MappingProxyType(
+    {
+        0x00081032: MappingProxyType(
+            {
+                0x00080100: ItemAttribute("code_value", "SH"),
+                0x00080102: ItemAttribute("coding_scheme_designator", "SH"),
+                0x00080103: ItemAttribute("coding_scheme_version", "SH"),
+                0x00080104: ItemAttribute("code_meaning", "LO"),
+            }
+        ),
+        0x00400275: MappingProxyType(
+            {
+                0x00080050: ItemAttribute("accession_number", "SH"),
+                0x00321060: ItemAttribute("requested_procedure_description", "LO"),
+                0x00400007: ItemAttribute("scheduled_procedure_step_description", "LO"),
+                0x00400009: ItemAttribute("scheduled_procedure_step_id", "SH"),
+                0x00401001: ItemAttribute("requested_procedure_id", "SH"),
+            }
+        ),
     }
 )

@@ -77,7 +77,19 @@ class TimeRange:
     last: datetime.time | None
 
 
-Matching: TypeAlias = SingleValue | UIDList | WildCard | PersonName | DateRange | TimeRange
+@dataclass(frozen=True, slots=True)
+class SequenceMatching:
+    """Sequence Matching (C.2.2.2.6): an item that matches every condition is enough.
+
+    A match has only those of the sequence's items that do. Fields are those of
+    :data:`sdcc.indexed.ITEM_ATTRIBUTES`.
+    """
+
+    #: One at least.
+    conditions: tuple[Condition, ...]
+
+
+Matching: TypeAlias = SingleValue | UIDList | WildCard | PersonName | DateRange | TimeRange | SequenceMatching
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,7 @@ class Query:
     wanted: frozenset[str] = frozenset()
 
 
-#: One match: a value for each field that was wanted.
+#: One match: a value for each field that was wanted; of a sequence its JSON text.
 #:
 #: At PATIENT level one a Patient ID and its issuer: of their studies that match, the attributes of the one
 #: that came last are given. A study without a Patient ID, the level's unique key (C.6.1.1.2), is found at the

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydicom.datadict import dictionary_description
 
+from sdcc.indexed import ITEM_ATTRIBUTES
 from sdcc.queries import Level
 from sdcc.restructuredtext import table
 from sdcc.services.query_retrieve.keys import INSTANCE_AVAILABILITY, KEYS, RETRIEVE_AE_TITLE, UNIQUE_KEYS
@@ -24,6 +25,7 @@ MATCHINGS = {
     "LT": "single value, wild card",
     "PN": "single value, wild card",
     "SH": _TEXT,
+    "SQ": "sequence",
     "TM": "single value, range",
     "UI": "single value, list",
     "US": "single value",
@@ -61,4 +63,9 @@ def _matching(tag: int) -> str:
     key = KEYS[tag]
     if not key.is_matched:
         return _RETURNED
+    if tag in ITEM_ATTRIBUTES:
+        of_items = ", ".join(
+            [f"{dictionary_description(each)} {_written(each)}" for each in ITEM_ATTRIBUTES[tag]]
+        )
+        return f"{MATCHINGS[key.vr]}, of {of_items}: each {_TEXT}"
     return f"{MATCHINGS[key.vr]}{'; the Unique Key' if tag in UNIQUE_KEYS.values() else ''}"

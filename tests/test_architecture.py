@@ -30,7 +30,7 @@ ROOMS = {
     "standard_classes": {"conformance"},
     "config": {"config_reading", "conformance", "standard_classes", "uid"},
     "statement": {"config", "conformance", "restructuredtext", "statement_query", "statement_text"},
-    "statement_query": {"queries", "restructuredtext", "services"},
+    "statement_query": {"indexed", "queries", "restructuredtext", "services"},
     "upper_layer": {"conformance"},
     "dimse": {"conformance", "upper_layer"},
     "indexed": {"interfaces"},

@@ -15,10 +15,11 @@ from pydicom.datadict import keyword_for_tag
 from twisted.logger import Logger
 
 from sdcc import conformance
+from sdcc.archive import sequences
 from sdcc.data_set import elements
 from sdcc.data_set.text import SPECIFIC_CHARACTER_SET, Repertoire, repertoire
 from sdcc.data_set.values import READERS, Reader
-from sdcc.indexed import ATTRIBUTES
+from sdcc.indexed import ATTRIBUTES, ITEM_ATTRIBUTES
 from sdcc.interfaces import CannotUnderstand, Instance, Series, Study
 
 _log = Logger()
@@ -45,6 +46,7 @@ class ParsedDataSet:
 REQUIRED = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
 
 _WANTED = frozenset((SPECIFIC_CHARACTER_SET, *ATTRIBUTES))
+_SEQUENCE_READERS = {tag: sequences.reader(of_items) for tag, of_items in ITEM_ATTRIBUTES.items()}
 
 #: Every other Transfer Syntax is Explicit VR Little Endian outside the Pixel Data.
 _ENCODINGS = {
@@ -61,7 +63,9 @@ def parse(read: elements.Read, size: int, transfer_syntax_uid: str) -> ParsedDat
         for an Error Comment.
     """
     encoding = _ENCODINGS.get(transfer_syntax_uid, elements.EXPLICIT_VR_LITTLE_ENDIAN)
-    leading = elements.read_leading_elements(read, size, encoding, _WANTED, frozenset(REQUIRED))
+    leading = elements.read_leading_elements(
+        read, size, encoding, _WANTED, frozenset(REQUIRED), sequences=frozenset(ITEM_ATTRIBUTES)
+    )
     faults: dict[int, str] = {}
     character_set = leading.elements.pop(SPECIFIC_CHARACTER_SET, None)
     characters = repertoire(character_set.value if character_set else b"")
@@ -69,8 +73,8 @@ def parse(read: elements.Read, size: int, transfer_syntax_uid: str) -> ParsedDat
         faults[SPECIFIC_CHARACTER_SET] = characters.fault
     fields: dict[type, dict[str, Any]] = {Study: {}, Series: {}, Instance: {}}
     for tag, element in leading.elements.items():
-        level, field, vr = ATTRIBUTES[tag]
-        value, fault = _read(vr, element, characters, encoding)
+        level, field, _ = ATTRIBUTES[tag]
+        value, fault = _read(tag, element, characters, encoding)
         if value is not None:
             fields[level][field] = value
         if fault:
@@ -88,12 +92,13 @@ def parse(read: elements.Read, size: int, transfer_syntax_uid: str) -> ParsedDat
 
 
 def _read(
-    vr: str, element: elements.Element, characters: Repertoire, encoding: elements.Encoding
+    tag: int, element: elements.Element, characters: Repertoire, encoding: elements.Encoding
 ) -> tuple[Any, str | None]:
     """A value, or None, and what was wrong."""
+    vr = ATTRIBUTES[tag].vr
     read = _remembered if len(element.value) <= LONGEST_REMEMBERED else _afresh
     try:
-        return read(READERS[vr], element, characters, encoding)
+        return read(_SEQUENCE_READERS.get(tag) or READERS[vr], element, characters, encoding)
     except Exception:  # The boundary: no fault of the program loses an object whose UIDs are known.
         _log.failure("A value of VR {vr} could not be read", vr=vr)
         return None, "could not be read"

@@ -32,9 +32,9 @@ _LONGEST_HEADER = 12
 _PIXEL_DATA = 0x7FE00010
 #: The first of the tags that are no element's.
 ITEM = 0xFFFEE000
-_ITEM_DELIMITATION, _SEQUENCE_DELIMITATION = 0xFFFEE00D, 0xFFFEE0DD
-_BETWEEN_ITEMS = (ITEM, _SEQUENCE_DELIMITATION)
-_DELIMITATIONS = (_ITEM_DELIMITATION, _SEQUENCE_DELIMITATION)
+_ITEM_DELIMITATION, SEQUENCE_DELIMITATION = 0xFFFEE00D, 0xFFFEE0DD
+_BETWEEN_ITEMS = (ITEM, SEQUENCE_DELIMITATION)
+_DELIMITATIONS = (_ITEM_DELIMITATION, SEQUENCE_DELIMITATION)
 
 #: In Explicit VR, those whose length has 16 bits; that of others has 32, after two bytes that are nothing.
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
@@ -202,19 +202,29 @@ class Window:
         self.begin = position
         self.data = self._read(position, min(self._length, self._size - position))
 
-    def value(self, start: int, length: int) -> bytes:
-        """The value that begins at `start` in what is at hand, and may well reach beyond."""
-        value = self.data[start : start + length]
-        return value if len(value) == length else self._read(self.begin + start, length)
+    def value(self, position: int, length: int) -> bytes:
+        """The value that begins at `position`, of which all, a part or nothing may be at hand."""
+        start = position - self.begin
+        value = self.data[start : start + length] if start >= 0 else b""
+        return value if len(value) == length else self._read(position, length)
 
 
 def read_leading_elements(
-    read: Read, size: int, encoding: Encoding, wanted: frozenset[int], required: frozenset[int]
+    read: Read,
+    size: int,
+    encoding: Encoding,
+    wanted: frozenset[int],
+    required: frozenset[int],
+    *,
+    sequences: frozenset[int] = frozenset(),
 ) -> LeadingElements:
     """Walk a Data Set of `size` bytes until the highest wanted tag is passed, or Pixel Data met.
 
     Elements beyond are only passed while one of `required` is missing, and few of them. Raises
     nothing of its own, whatever the bytes; time and reads are in proportion to the headers passed.
+
+    :param sequences: those of `wanted` whose values, items of whatever depth, are kept as they lie, though
+        it be their delimitation that ends them.
     """
     found = LeadingElements()
     read_header = encoding.read_header
@@ -235,15 +245,17 @@ def read_leading_elements(
                 strays += 1
                 if tag == _PIXEL_DATA or strays > MOST_STRAYS or found.elements.keys() >= required:
                     break
-            position = window.begin + start
+            position = value_at = window.begin + start
             if length == UNDEFINED:
                 position = end_of_sequence(window, position, size, read_header, vr)
+                if tag in sequences:
+                    length = position - value_at
             else:
                 position += length
                 if position > size:
                     raise Broken("runs past the end")
             if tag in wanted:
-                _keep(found, window, header)
+                _keep(found, window, (tag, vr, value_at, length))
             if vr is NO_VR or tag >= ITEM:
                 found.faults.setdefault("has no valid VR" if vr is NO_VR else "item out of place", tag)
     except Broken as reason:
@@ -252,24 +264,35 @@ def read_leading_elements(
 
 
 def _keep(found: LeadingElements, window: Window, header: _Header) -> None:
-    tag, vr, start, length = header
+    """Here the header's value begins at a position in the Data Set."""
+    tag, vr, position, length = header
     if tag in found.elements:
         found.faults.setdefault("is there twice", tag)
     elif length == UNDEFINED:
         found.faults.setdefault("is a sequence", tag)
     else:
-        found.elements[tag] = Element(vr, window.value(start, min(length, LONGEST_VALUE)))
+        found.elements[tag] = Element(vr, window.value(position, min(length, LONGEST_VALUE)))
         if length > LONGEST_VALUE:
             found.faults.setdefault("too long, cut", tag)
 
 
 def end_of_sequence(window: Window, position: int, size: int, read_header: _ReadHeader, vr: bytes) -> int:
-    """Where the sequence of undefined length ends whose first item is at `position` (PS3.5 7.5).
+    """Behind the delimitation of the sequence of undefined length whose first item is at `position`."""
+    return _end(window, position, size, read_header, vr, depth=1)
+
+
+def end_of_item(window: Window, position: int, size: int, read_header: _ReadHeader) -> int:
+    """Behind the delimitation of the item of undefined length whose first element is at `position`."""
+    return _end(window, position, size, read_header, b"", depth=2)
+
+
+def _end(window: Window, position: int, size: int, read_header: _ReadHeader, vr: bytes, *, depth: int) -> int:
+    """Where what is of undefined length ends whose content begins at `position` (PS3.5 7.5).
 
     Depth is odd between the items of a sequence, and even among the elements of an item. A
     sequence of VR UN is encoded in Implicit VR Little Endian throughout (PS3.5 6.2.2).
     """
-    outer, depth, unknown_at = read_header, 1, 0
+    outer, outside, unknown_at = read_header, depth - 1, 0
     if vr == b"UN":
         read_header, unknown_at = IMPLICIT_VR_LITTLE_ENDIAN.read_header, depth
     while position < size:
@@ -285,7 +308,7 @@ def end_of_sequence(window: Window, position: int, size: int, read_header: _Read
             if depth == unknown_at:
                 read_header = outer
             depth -= 1
-            if not depth:
+            if depth == outside:
                 return position
         elif length == UNDEFINED:
             depth += 1

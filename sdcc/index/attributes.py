@@ -4,6 +4,7 @@ reckoned from the levels below.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sdcc.index.dialects import Dialect
 from sdcc.index.folding import FOLDED_NAMES, PATIENT_NAME_GROUPS
 from sdcc.index.matching import MATCHES, Term
 from sdcc.index.rows import INSTANCE, LEVELS, SERIES, STUDY, Level
-from sdcc.queries import DERIVED, Condition, DateTimeCondition, PersonName
+from sdcc.queries import DERIVED, Condition, DateTimeCondition, PersonName, Query
 
 #: The table that each level's matches are rows of. A patient is one of its studies.
 TABLES: Mapping[queries.Level, Level] = {
@@ -26,6 +27,15 @@ TABLES: Mapping[queries.Level, Level] = {
 
 #: Whose texts may hold several values (PS3.6 has their multiplicities), apart from names.
 SEVERAL_VALUES = frozenset(("image_type", "other_patient_ids", "admitting_diagnoses_description"))
+
+#: Whose texts are JSON's, of their items.
+SEQUENCES = frozenset(("procedure_code_sequence", "request_attributes_sequence"))
+
+#: How what is in one text is matched where one of several is enough.
+_MATCHES_OF_SEVERAL: Mapping[str, matching.Matches] = {
+    **dict.fromkeys(SEVERAL_VALUES.union(FOLDED_NAMES), matching.matches_texts),
+    **dict.fromkeys(SEQUENCES, matching.matches_items),
+}
 
 #: Studies of the same patient, by what distinguishes patients.
 _SAME_PATIENT = """
@@ -83,6 +93,8 @@ class Attribute:
     table: Level
     sql: str
     type: type
+    #: Of the expression.
+    parameters: tuple[object, ...] = ()
 
 
 def attribute(dialect: Dialect, name: str, level: queries.Level) -> Attribute:
@@ -102,6 +114,20 @@ def attribute(dialect: Dialect, name: str, level: queries.Level) -> Attribute:
             table=table, sql=f"(SELECT {dialect.joined}(value, '\\') FROM ({values}) AS listed)", type=str
         )
     return Attribute(table=table, sql=f"{table.table}.{name}", type=_COLUMNS[name][1].type)
+
+
+def wanted(dialect: Dialect, query: Query) -> dict[str, Attribute]:
+    """What a query wants, by name: of a sequence that it asks about, the items that match.
+
+    :raises ValueError: an attribute is none of the query's level, nor of one above.
+    """
+    found = {name: attribute(dialect, name, query.level) for name in sorted(query.wanted)}
+    for asked in query.conditions:
+        if isinstance(asked, Condition) and asked.field in SEQUENCES.intersection(found):
+            whole = found[asked.field]
+            items = matching.items_that_match(dialect, whole.sql, asked.matching)
+            found[asked.field] = dataclasses.replace(whole, sql=items.sql, parameters=items.parameters)
+    return found
 
 
 def is_last(dialect: Dialect, conditions: Iterable[Term], newest: int) -> Term:
@@ -144,8 +170,8 @@ def _term(dialect: Dialect, found: Attribute, asked: Condition) -> Term:
     if isinstance(how, PersonName) and name in FOLDED_NAMES:
         folded = f"{found.table.table}.{FOLDED_NAMES[name]}"
         return matching.matches_names(dialect, folded, matching.name_groups(how))
-    if name in SEVERAL_VALUES or name in FOLDED_NAMES:
-        return matching.matches_texts(dialect, found.sql, how)
+    if name in _MATCHES_OF_SEVERAL:
+        return _MATCHES_OF_SEVERAL[name](dialect, found.sql, how)
     if found.type is str and not name.endswith("_uid"):
         # A collation of the column's own may take different texts for the same.
         return matching.matches_text(dialect, f"{found.sql} COLLATE {dialect.binary}", how)

@@ -30,6 +30,10 @@ class Dialect:
     one_of_rows: str
     #: A table of the parts between the backslashes of a text; their column is `value`.
     parts: str
+    #: A table of the items of a sequence, which are its column `value`, their `field`, and all of them again.
+    items: str
+    of_item: str
+    sequence: str
     #: The component group of a name at a place; NULL or empty where it has none.
     group: Callable[[str, int], str]
     #: The aggregate of texts, with a delimiter between them.
@@ -74,6 +78,9 @@ SQLITE = Dialect(
     listed=_json,
     one_of_rows="{text} IN ({rows})",
     parts=f"json_each({_SQLITE_ARRAY.format(text='{text}', delimiter=chr(92) * 2)})",
+    items="json_each({text})",
+    of_item="json_extract(value, '$.{field}')",
+    sequence="json_group_array(json(value))",
     group=_sqlite_group,
     joined="group_concat",
     parameter=_iso,
@@ -99,6 +106,9 @@ POSTGRESQL = Dialect(
     listed=list,
     one_of_rows="{text} = ANY (ARRAY({rows}))",
     parts="unnest(string_to_array({text}, '\\')) AS parts (value)",
+    items="jsonb_array_elements({text}::jsonb) WITH ORDINALITY AS items (value, place)",
+    of_item="(value ->> '{field}')",
+    sequence="jsonb_agg(value ORDER BY place)::text",
     group=lambda text, place: f"split_part({text}, '=', {place + 1})",
     joined="string_agg",
     parameter=lambda value: value,

@@ -37,7 +37,7 @@ async def find(dialect: Dialect, query: Query, select: Select) -> AsyncGenerator
     :raises ValueError: an attribute is none of the query's level, nor of one above.
     :raises TypeError: an attribute is not matched in this way.
     """
-    wanted = {name: attributes.attribute(dialect, name, query.level) for name in sorted(query.wanted)}
+    wanted = attributes.wanted(dialect, query)
     decoders = [
         (name, dialect.decoders[found.type])
         for name, found in wanted.items()
@@ -73,7 +73,7 @@ class _Search:
     def __init__(self, dialect: Dialect, query: Query, wanted: Sequence[Attribute], select: Select) -> None:
         self._dialect = dialect
         self._select = select
-        self._wanted = [each.sql for each in wanted]
+        self._wanted = wanted
         self._last = LEVELS.index(attributes.TABLES[query.level])
         #: The highest that something is wanted of.
         self._highest = min((LEVELS.index(each.table) for each in wanted), default=self._last)
@@ -166,12 +166,13 @@ class _Search:
         """
         key = f"{LEVELS[depth].table}.{LEVELS[depth].table}_key"
         mark = self._dialect.mark
+        selected = self._selected(depth)
         while True:
             where = matching.all_of([begin, *limits] if begin else limits)
             page = await self._select(
-                f"SELECT {key}, {order or 'NULL'}{self._selected(depth)} FROM {joined}"
+                f"SELECT {key}, {order or 'NULL'}{selected.sql} FROM {joined}"
                 f" WHERE {where.sql} ORDER BY {f'{order}, ' if order else ''}{key} LIMIT {size}",
-                where.parameters,
+                (*selected.parameters, *where.parameters),
             )
             yield page
             if len(page) < size:
@@ -183,11 +184,15 @@ class _Search:
             else:
                 begin = Term(f"({order}, {key}) > ({mark}, {mark})", (last_value, last_key))
 
-    def _selected(self, depth: int) -> str:
+    def _selected(self, depth: int) -> Term:
+        """What a row has besides, each with a comma before it."""
         if depth == self._last:
-            return "".join([f", {expression}" for expression in self._wanted])
+            return Term(
+                "".join([f", {each.sql}" for each in self._wanted]),
+                tuple(value for each in self._wanted for value in each.parameters),
+            )
         table, below = LEVELS[depth].table, LEVELS[depth + 1].table
-        return f", (SELECT count(*) FROM {below} WHERE {below}.{table}_key = {table}.{table}_key)"
+        return Term(f", (SELECT count(*) FROM {below} WHERE {below}.{table}_key = {table}.{table}_key)")
 
 
 def _joined(depth: int, highest: int) -> str:

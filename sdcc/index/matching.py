@@ -12,7 +12,16 @@ from dataclasses import dataclass
 
 from sdcc.index.dialects import Dialect
 from sdcc.index.folding import folded_group
-from sdcc.queries import DateRange, Matching, PersonName, SingleValue, TimeRange, UIDList, WildCard
+from sdcc.queries import (
+    DateRange,
+    Matching,
+    PersonName,
+    SequenceMatching,
+    SingleValue,
+    TimeRange,
+    UIDList,
+    WildCard,
+)
 
 #: Characters of a pattern, runs of `*` being one. No value that is kept is as long, and databases have
 #: limits.
@@ -139,6 +148,38 @@ def matches_texts(dialect: Dialect, text: str, matching: Matching) -> Term:
 def _any_part(dialect: Dialect, text: str, one: Term) -> Term:
     parts = dialect.parts.format(text=text)
     return Term(judged(f"EXISTS (SELECT 1 FROM {parts} WHERE {one.sql})"), one.parameters)
+
+
+# --- sequences -----------------------------------------------------------------------------
+
+
+def matches_items(dialect: Dialect, sequence: str, matching: Matching) -> Term:
+    """A sequence as JSON's text: one item that matches is enough."""
+    found = _matching_items(dialect, sequence, matching)
+    return Term(judged(f"EXISTS (SELECT 1 {found.sql})"), found.parameters)
+
+
+def items_that_match(dialect: Dialect, sequence: str, matching: Matching) -> Term:
+    """The sequence with no others, as an expression."""
+    found = _matching_items(dialect, sequence, matching)
+    return Term(f"(SELECT {dialect.sequence} {found.sql})", found.parameters)
+
+
+def _matching_items(dialect: Dialect, sequence: str, matching: Matching) -> Term:
+    """What a SELECT of them ends with."""
+    if not isinstance(matching, SequenceMatching):
+        raise _mismatch(matching)
+    matches = all_of(
+        matches_text(dialect, _of_item(dialect, condition.field), condition.matching)
+        for condition in matching.conditions
+    )
+    return Term(f"FROM {dialect.items.format(text=sequence)} WHERE {matches.sql}", matches.parameters)
+
+
+def _of_item(dialect: Dialect, field: str) -> str:
+    if not field.isidentifier():
+        raise ValueError("no attribute of an item is called so")
+    return f"{dialect.of_item.format(field=field)} COLLATE {dialect.binary}"
 
 
 # --- names ---------------------------------------------------------------------------------

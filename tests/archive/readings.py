@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pydicom
 from pydicom.datadict import keyword_for_tag
 
-from sdcc.indexed import ATTRIBUTES
+from sdcc.indexed import ATTRIBUTES, ITEM_ATTRIBUTES
 from sdcc.interfaces import Instance, Series, Study
 
 
@@ -30,6 +31,8 @@ def wanted(data_set):
 
 
 def converted(element):
+    if element.VR == "SQ":
+        return converted_items(element)
     values = element.value if element.VM > 1 else [element.value]
     if element.VR in ("DA", "TM"):
         with contextlib.suppress(ValueError):
@@ -37,3 +40,17 @@ def converted(element):
     if element.VR in ("IS", "US"):
         return values[0]
     return "\\".join(str(value).strip(" ") for value in values if value is not None) or None
+
+
+def converted_items(sequence):
+    """Of each item what the index holds of it."""
+    items = [
+        {
+            name: value
+            for tag, (name, _) in ITEM_ATTRIBUTES[sequence.tag].items()
+            if tag in item and (value := converted(item[tag])) is not None
+        }
+        for item in sequence.value
+    ]
+    kept = [item for item in items if item]
+    return json.dumps(kept, ensure_ascii=False) if kept else None

@@ -24,9 +24,10 @@ from sdcc.conformance import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     STORAGE_TRANSFER_SYNTAXES,
 )
-from sdcc.indexed import ATTRIBUTES
+from sdcc.indexed import ATTRIBUTES, ITEM_ATTRIBUTES
 from sdcc.interfaces import CannotUnderstand, Instance, Series, Study
 
+from ..interop.objects import header
 from .readings import fields, wanted
 
 UNCOMPRESSED = [IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN]
@@ -54,6 +55,17 @@ def test_the_table_agrees_with_the_data_dictionary(tag):
 
     assert field.replace("_", "") == keyword_for_tag(tag).lower()
     assert vr == dictionary_VR(tag)
+
+
+def test_the_table_has_the_items_of_every_sequence():
+    """Also named as PS3.6 names them, and text, as JSON holds them."""
+    assert ITEM_ATTRIBUTES.keys() == {tag for tag, (_, _, vr) in ATTRIBUTES.items() if vr == "SQ"}
+    for of_items in ITEM_ATTRIBUTES.values():
+        assert [*of_items] == sorted(of_items)
+        for tag, (name, vr) in of_items.items():
+            assert name.replace("_", "") == keyword_for_tag(tag).lower()
+            assert vr == dictionary_VR(tag)
+            assert vr in ("SH", "LO")
 
 
 def test_the_required_ones_have_no_default():
@@ -118,6 +130,8 @@ def test_every_shipped_file_is_read_as_pydicom_reads_it(path, transfer_syntax_ui
 
 
 OF_THE_PATIENT_AND_THE_STEP = {
+    "IssuerOfPatientID": "Hospital",
+    "PatientBirthDate": "19700101",
     "PatientSex": "M",
     "PatientBirthTime": "0405",
     "OtherPatientIDs": ["A", "B"],
@@ -159,6 +173,8 @@ def example():
     data_set.PerformingPhysicianName = ["Performer^A", "Performer^B"]
     data_set.OperatorsName = "Operator^A"
     data_set.ManufacturerModelName = "Model"
+    data_set.ProcedureCodeSequence = [code("C1", "First"), code("C2", "検査")]
+    data_set.RequestAttributesSequence = requests()
     data_set.ReferencedImageSequence = [Dataset(), Dataset()]
     data_set.ReferencedImageSequence[0].StudyInstanceUID = "9.9"
     data_set.ReferencedImageSequence[0].PatientName = "Nobody"
@@ -167,8 +183,6 @@ def example():
     data_set.private_block(0x0009, "SDCC TEST", create=True).add_new(0x01, "OB", bytes(2000))
     data_set.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
     data_set.PatientID = "12345"
-    data_set.IssuerOfPatientID = "Hospital"
-    data_set.PatientBirthDate = "19700101"
     for keyword, value in OF_THE_PATIENT_AND_THE_STEP.items():
         setattr(data_set, keyword, value)
     data_set.BodyPartExamined = "HEAD"
@@ -189,6 +203,23 @@ def example():
     data_set.PixelData = bytes(64)
     data_set["PixelData"].VR = "OW"
     return data_set
+
+
+def code(value, meaning):
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "99TEST", meaning
+    return item
+
+
+def requests():
+    """With a sequence in its item, and of undefined length as that is."""
+    item = Dataset()
+    item.ScheduledProtocolCodeSequence = [code("P1", "Nothing of it")]
+    item.RequestedProcedureID = "R1"
+    item.is_undefined_length_sequence_item = True
+    sequence = pydicom.Sequence([item])
+    sequence.is_undefined_length = True
+    return sequence
 
 
 def encoded(data_set, transfer_syntax_uid=EXPLICIT_VR_LITTLE_ENDIAN):
@@ -232,6 +263,10 @@ def test_the_attributes_are_the_same_in_every_transfer_syntax(transfer_syntax_ui
         additional_patient_history="First line\r\nand second",
         admitting_diagnoses_description="Diagnosis\\Another",
         name_of_physicians_reading_study="Reader^A",
+        procedure_code_sequence=(
+            '[{"code_value": "C1", "coding_scheme_designator": "99TEST", "code_meaning": "First"},'
+            ' {"code_value": "C2", "coding_scheme_designator": "99TEST", "code_meaning": "検査"}]'
+        ),
     )
     assert parsed.series == Series(
         series_instance_uid="1.2.3.1",
@@ -254,6 +289,7 @@ def test_the_attributes_are_the_same_in_every_transfer_syntax(transfer_syntax_ui
         performed_procedure_step_start_date=datetime.date(2024, 3, 2),
         performed_procedure_step_start_time=datetime.time(9, 31),
         performed_procedure_step_id="PPS1",
+        request_attributes_sequence='[{"requested_procedure_id": "R1"}]',
     )
     assert parsed.instance == Instance(
         sop_instance_uid="1.2.3.4",
@@ -277,14 +313,8 @@ def test_the_attributes_are_the_same_in_every_transfer_syntax(transfer_syntax_ui
 
 
 def element(tag, vr, value):
-    """An element of Explicit VR Little Endian whose length has 16 bits."""
-    return (
-        (tag >> 16).to_bytes(2, "little")
-        + (tag & 0xFFFF).to_bytes(2, "little")
-        + vr.encode()
-        + len(value).to_bytes(2, "little")
-        + value
-    )
+    """An element of Explicit VR Little Endian, its length odd if the value's is."""
+    return header(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
 
 
 def minimal(*others, **replaced):

@@ -34,7 +34,7 @@ def test_the_same_bytes_are_another_number_in_another_byte_order():
     little = parse_bytes(minimal(rows), EXPLICIT_VR_LITTLE_ENDIAN)
     element = attributes.elements.Element(b"US", rows[2])
     big, _ = attributes._read(
-        "US", element, attributes.repertoire(b""), attributes._ENCODINGS[EXPLICIT_VR_BIG_ENDIAN]
+        rows[0], element, attributes.repertoire(b""), attributes._ENCODINGS[EXPLICIT_VR_BIG_ENDIAN]
     )
 
     assert (little.instance.rows, big) == (0x0201, 0x0102)

@@ -15,6 +15,7 @@ from sdcc.archive.attributes import LONGEST_FAULT, ParsedDataSet, parse
 from sdcc.conformance import EXPLICIT_VR_BIG_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from sdcc.data_set import elements
 from sdcc.dimse.messages import MAXIMUM_COMMENT_LENGTH, error_comment
+from sdcc.indexed import ITEM_ATTRIBUTES
 from sdcc.interfaces import Announcement, CannotUnderstand, Provenance
 from sdcc.printable import AE_LENGTH, ae_value
 
@@ -79,6 +80,7 @@ def _each_header_is_read_once_but_for_those_at_a_windows_end(data: bytes, transf
         replace(encoding, read_header=counted),
         attributes._WANTED,
         frozenset(attributes.REQUIRED),
+        sequences=frozenset(ITEM_ATTRIBUTES),
     )
     assert steps <= len(data) // 8 + source.count + 1
 

@@ -15,7 +15,7 @@ from sdcc.conformance import (
     STORAGE_TRANSFER_SYNTAXES,
 )
 from sdcc.data_set.text import SPECIFIC_CHARACTER_SET
-from sdcc.indexed import ATTRIBUTES
+from sdcc.indexed import ATTRIBUTES, ITEM_ATTRIBUTES
 
 from .parts import BIG_16, BIG_32, LITTLE_16, LITTLE_32, UNDEFINED, Content, Part
 
@@ -29,6 +29,8 @@ _PIXEL_DATA = 0x7FE00010
 _LONG_VRS = ("OB", "OW", "SQ", "UN", "UT")
 #: Between the wanted ones: sequences, whose items hold wanted tags too, and private elements.
 _SEQUENCES = (0x00081140, 0x00081199, 0x00321064, 0x00400275)
+#: In the items of those that are wanted.
+_IN_ITEMS = 0x00400008
 _OTHERS = ((0x00090010, "LO"), (0x00091001, "UN"), (0x00101010, "AS"), (0x00181041, "DS"), (0x00209999, "UT"))
 
 #: Values by VR, in a character set of their own where one is named.
@@ -124,6 +126,8 @@ def data_set(random: Random, transfer_syntax: str, sop_class: str = CT) -> DataS
 
 def _attribute(random: Random, writer: _Writer, tag: int, character_set: str) -> Part:
     vr = ATTRIBUTES[tag].vr
+    if vr == "SQ":
+        return _known_sequence(random, writer, tag)
     if vr == "US":
         return writer.element(tag, vr, [writer.number(random.choice((0, 1, 258, 0xFFFF)))])
     if vr == "UI":
@@ -132,6 +136,21 @@ def _attribute(random: Random, writer: _Writer, tag: int, character_set: str) ->
     if vr == "PN":
         values += _IN_CHARACTER_SET[character_set]
     return writer.text(tag, vr, random.choice(values))
+
+
+def _known_sequence(random: Random, writer: _Writer, tag: int) -> Part:
+    """A sequence that is wanted itself, and some attributes of its items."""
+    items: Content = []
+    for _ in range(random.randrange(4)):
+        inside = {
+            of_item: writer.text(of_item, vr, random.choice(_VALUES[vr]).encode())
+            for of_item, (_, vr) in random.sample([*ITEM_ATTRIBUTES[tag].items()], random.randrange(4))
+        }
+        if random.randrange(2):
+            inside[_IN_ITEMS] = _sequence(random, writer, _IN_ITEMS, depth=random.randrange(2))
+        item = writer.element(_ITEM, "", [inside[of_item] for of_item in sorted(inside)])
+        items.append(writer.ended(item, _ITEM_END) if random.randrange(2) else item)
+    return _perhaps_undefined(random, writer, writer.element(tag, "SQ", items))
 
 
 def _sequence(random: Random, writer: _Writer, tag: int, depth: int) -> Part:

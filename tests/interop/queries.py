@@ -22,6 +22,15 @@ UNIQUE_KEYS = {
 
 KANJI = r"\ISO 2022 IR 87"
 
+CT_CODE = {"CodeValue": "C1", "CodingSchemeDesignator": "99TEST", "CodeMeaning": "CT of the abdomen"}
+SC_CODE = {"CodeValue": "C2", "CodingSchemeDesignator": "99ELSE", "CodeMeaning": "Report"}
+KANJI_CODE = {"CodeValue": "C1", "CodingSchemeDesignator": "99ELSE", "CodeMeaning": "検査"}
+
+
+def request(number):
+    return {"ScheduledProcedureStepID": f"S{number}", "RequestedProcedureID": "R1"}
+
+
 #: By number: the study's attributes, then its series, each with its attributes and the number of its objects.
 STUDIES: dict[int, tuple[dict[str, Any], list[tuple[dict[str, Any], int]]]] = {
     1: (
@@ -34,10 +43,23 @@ STUDIES: dict[int, tuple[dict[str, Any], list[tuple[dict[str, Any], int]]]] = {
             },
             **{"StudyDate": "20240101", "StudyTime": "101530.25", "AccessionNumber": "A1", "StudyID": "1"},
             **{"StudyDescription": "CT ABDOMEN 100%", "ReferringPhysicianName": "WHO^DOCTOR"},
+            "ProcedureCodeSequence": [CT_CODE, SC_CODE],
         },
         [
-            ({"Modality": "CT", "SeriesNumber": 1, "SeriesDescription": "THIN", "SOPClassUID": CT}, 3),
-            ({"Modality": "CT", "SeriesNumber": 2, "SeriesDescription": "THICK", "SOPClassUID": CT}, 1),
+            (
+                {
+                    **{"Modality": "CT", "SeriesNumber": 1, "SeriesDescription": "THIN", "SOPClassUID": CT},
+                    "RequestAttributesSequence": [request(1)],
+                },
+                3,
+            ),
+            (
+                {
+                    **{"Modality": "CT", "SeriesNumber": 2, "SeriesDescription": "THICK", "SOPClassUID": CT},
+                    "RequestAttributesSequence": [request(2), request(3)],
+                },
+                1,
+            ),
             ({"Modality": "OT", "SeriesNumber": 3, "SOPClassUID": SC}, 1),
         ],
     ),
@@ -83,7 +105,7 @@ STUDIES: dict[int, tuple[dict[str, Any], list[tuple[dict[str, Any], int]]]] = {
                 "SpecificCharacterSet": KANJI,
             },
             **{"StudyDate": "20240115", "StudyTime": "0800", "AccessionNumber": "B1", "StudyID": "5"},
-            "StudyDescription": "検査",
+            **{"StudyDescription": "検査", "ProcedureCodeSequence": [KANJI_CODE]},
         },
         [({"Modality": "CT", "SeriesNumber": 11, "SOPClassUID": CT}, 1)],
     ),
@@ -117,7 +139,7 @@ def _object(attributes, study, series, instance, number):
     data_set.SpecificCharacterSet = attributes.get("SpecificCharacterSet", "").split("\\")
     for keyword, value in attributes.items():
         if keyword != "SpecificCharacterSet":
-            setattr(data_set, keyword, value)
+            setattr(data_set, keyword, _value(value))
     data_set.StudyInstanceUID = f"{ROOT}.{study}"
     data_set.SeriesInstanceUID = f"{ROOT}.{series}"
     data_set.SOPInstanceUID = f"{ROOT}.{instance}"
@@ -127,6 +149,17 @@ def _object(attributes, study, series, instance, number):
     data_set.file_meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID
     data_set.file_meta.TransferSyntaxUID = EXPLICIT
     return data_set
+
+
+def _value(value):
+    """A sequence's items are mappings here."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        return value
+    items = [Dataset() for _ in value]
+    for data_set, item in zip(items, value, strict=True):
+        for keyword, of_item in item.items():
+            setattr(data_set, keyword, of_item)
+    return items
 
 
 class Asked(NamedTuple):
@@ -151,7 +184,7 @@ class Asked(NamedTuple):
             data_set.SpecificCharacterSet = self.keys["SpecificCharacterSet"].split("\\")
         for keyword, value in self.keys.items():
             if keyword != "SpecificCharacterSet":
-                setattr(data_set, keyword, value)
+                setattr(data_set, keyword, _value(value))
         return data_set
 
     def answers(self, identifiers):
@@ -231,6 +264,37 @@ QUERIES = [
         {"StudyDate": "20240101-20240229", "StudyTime": "1000-1200"},
         "1 5 6",
         extended=COMBINED,
+    ),
+    # C.2.2.2.6 Sequence Matching
+    Asked("sequence: an item that matches is enough", {"ProcedureCodeSequence": [{"CodeValue": "C2"}]}, "1"),
+    Asked(
+        "sequence: all keys in one item",
+        {"ProcedureCodeSequence": [{"CodeValue": "C1", "CodingSchemeDesignator": "99ELSE"}]},
+        "5",
+    ),
+    Asked("sequence: a wild card", {"ProcedureCodeSequence": [{"CodeMeaning": "*abdomen"}]}, "1"),
+    Asked(
+        "sequence: text in kanji",
+        {"SpecificCharacterSet": KANJI, "ProcedureCodeSequence": [{"CodeMeaning": "検?"}]},
+        "5",
+    ),
+    Asked(
+        "sequence: with another key",
+        {"ProcedureCodeSequence": [{"CodeValue": "C1"}], "PatientID": "P*"},
+        "1 5",
+    ),
+    Asked("sequence: what is absent does not match", {"ProcedureCodeSequence": [{"CodeValue": "?*"}]}, "1 5"),
+    Asked("sequence: universal, without an item", {"ProcedureCodeSequence": []}, ALL),
+    Asked("sequence: universal, an item without keys", {"ProcedureCodeSequence": [{}]}, ALL),
+    Asked("sequence: universal, keys without values", {"ProcedureCodeSequence": [{"CodeValue": ""}]}, ALL),
+    Asked(
+        "sequence: of a series",
+        {
+            "StudyInstanceUID": study(1),
+            "RequestAttributesSequence": [{"ScheduledProcedureStepID": "S3", "RequestedProcedureID": "R1"}],
+        },
+        "1.2",
+        "SERIES",
     ),
     # person names
     Asked("name: case does not count", {"PatientName": "doe^jane"}, "1 2"),
@@ -335,4 +399,5 @@ REFUSED = [
     Refused("objects without a series", {"StudyInstanceUID": study(1)}, 0xA900, "IMAGE"),
     Refused("studies of no patient", {"PatientID": ""}, 0xA900, "STUDY", PATIENT_ROOT),
     Refused("studies of patients with a wild card", {"PatientID": "P*"}, 0xA900, "STUDY", PATIENT_ROOT),
+    Refused("two items in a sequence", {"ProcedureCodeSequence": [CT_CODE, SC_CODE]}, 0xA900),
 ]

@@ -8,7 +8,18 @@ import pydicom
 import pytest
 
 from .asking import find, find_extended, store_all
-from .queries import QUERIES, REFUSED, ROOT, STUDIES, UNIQUE_KEYS, Asked, study
+from .queries import (
+    CT_CODE,
+    KANJI_CODE,
+    QUERIES,
+    REFUSED,
+    ROOT,
+    SC_CODE,
+    STUDIES,
+    UNIQUE_KEYS,
+    Asked,
+    study,
+)
 from .server import CONFIGURATION
 
 ON_EVERY_INDEX = True
@@ -75,6 +86,30 @@ def test_an_answer_has_what_was_stored_and_what_was_reckoned(ask):
     assert sorted(answer.dir()) == sorted(
         {*wanted, "StudyInstanceUID", "QueryRetrieveLevel", "RetrieveAETitle"}
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ([], {"1": [CT_CODE, SC_CODE], "5": [KANJI_CODE]}),
+        ([{}], {"1": [CT_CODE, SC_CODE], "5": [KANJI_CODE]}),
+        ([{"CodeValue": "C1"}], {"1": [{"CodeValue": "C1"}], "5": [{"CodeValue": "C1"}]}),
+        (
+            [{"CodeValue": "", "CodeMeaning": "R*"}],
+            {"1": [{"CodeValue": "C2", "CodeMeaning": "Report"}]},
+        ),
+    ],
+)
+def test_an_answer_has_the_items_that_match_with_what_was_asked_for(ask, asked, expected):
+    answers, _ = ask(Asked("", {"ProcedureCodeSequence": asked}, ""))
+
+    found = {
+        answer.StudyInstanceUID.removeprefix(f"{ROOT}."): [
+            {element.keyword: element.value for element in item} for item in answer.ProcedureCodeSequence
+        ]
+        for answer in answers
+    }
+    assert {study: items for study, items in found.items() if items} == expected
 
 
 def test_the_numbers_below_a_series(ask):

@@ -12,6 +12,16 @@ from .asking import find, store_all
 from .queries import QUERIES, REFUSED
 
 ALL = "1 2 3 4 5 6"
+#: What is found by who takes every sequence for one that matches.
+SEQUENCES_IGNORED = {
+    "sequence: an item that matches is enough": ALL,
+    "sequence: all keys in one item": ALL,
+    "sequence: a wild card": ALL,
+    "sequence: text in kanji": ALL,
+    "sequence: with another key": ALL,
+    "sequence: what is absent does not match": ALL,
+    "sequence: of a series": "1.1 1.2 1.3",
+}
 #: What DCMTK 3.6.7 finds where it finds something else, or its status; docs/query.rst says it in words.
 OF_DCMQRSCP = {
     # A time is compared as the instant that it would be with zeros.
@@ -36,6 +46,8 @@ OF_DCMQRSCP = {
     "modalities in study: one of several": ALL,
     "modalities in study: a wild card": ALL,
     "SOP Classes in study": ALL,
+    **SEQUENCES_IGNORED,
+    "two items in a sequence": 0x0000,
     # It answers C000 where unique keys are absent, and does without some of them.
     "no level of the model": 0xC000,
     "series without a study": 0xC000,
@@ -65,6 +77,7 @@ OF_ORTHANC = {
     "name: the phonetic group alone": "",
     "name: a group in its place": "",
     "SOP Classes in study": "",
+    **SEQUENCES_IGNORED,
     # Every query is relational, and every level is there in both roots.
     **{refused.name: 0x0000 for refused in REFUSED},
 }

@@ -13,12 +13,16 @@ ALTER TABLE study
     ADD COLUMN patient_comments text,                               -- (0010,4000)
     ADD COLUMN additional_patient_history text,                     -- (0010,21B0)
     ADD COLUMN admitting_diagnoses_description text,                -- (0008,1080)
-    ADD COLUMN name_of_physicians_reading_study text;               -- (0008,1060)
+    ADD COLUMN name_of_physicians_reading_study text,               -- (0008,1060)
+    ADD COLUMN procedure_code_sequence text                         -- (0008,1032)
+        CHECK (jsonb_typeof(procedure_code_sequence::jsonb) = 'array');
 
 ALTER TABLE series
     ADD COLUMN performed_procedure_step_start_date date,            -- (0040,0244)
     ADD COLUMN performed_procedure_step_start_time time,            -- (0040,0245)
-    ADD COLUMN performed_procedure_step_id text;                    -- (0040,0253)
+    ADD COLUMN performed_procedure_step_id text,                    -- (0040,0253)
+    ADD COLUMN request_attributes_sequence text                     -- (0040,0275)
+        CHECK (jsonb_typeof(request_attributes_sequence::jsonb) = 'array');
 
 -- Names as they are compared: the case of all of Unicode folded, with no empty components at the end. Of the patient's
 -- name a column for each component group, '' where the name has none; of others all values, with their delimiters.
@@ -96,15 +100,17 @@ BEGIN
         study_id, study_date, study_time, accession_number, referring_physician_name, study_description,
         patient_birth_time, other_patient_ids, ethnic_group, patient_age, patient_size, patient_weight,
         occupation, patient_comments, additional_patient_history, admitting_diagnoses_description,
-        name_of_physicians_reading_study, patient_name_alphabetic, patient_name_ideographic,
-        patient_name_phonetic, referring_physician_name_folded, name_of_physicians_reading_study_folded)
+        name_of_physicians_reading_study, procedure_code_sequence, patient_name_alphabetic,
+        patient_name_ideographic, patient_name_phonetic, referring_physician_name_folded,
+        name_of_physicians_reading_study_folded)
     SELECT
         study_instance_uid, patient_id, issuer_of_patient_id, patient_name, patient_birth_date, patient_sex,
         study_id, study_date, study_time, accession_number, referring_physician_name, study_description,
         patient_birth_time, other_patient_ids, ethnic_group, patient_age, patient_size, patient_weight,
         occupation, patient_comments, additional_patient_history, admitting_diagnoses_description,
-        name_of_physicians_reading_study, patient_name_alphabetic, patient_name_ideographic,
-        patient_name_phonetic, referring_physician_name_folded, name_of_physicians_reading_study_folded
+        name_of_physicians_reading_study, procedure_code_sequence, patient_name_alphabetic,
+        patient_name_ideographic, patient_name_phonetic, referring_physician_name_folded,
+        name_of_physicians_reading_study_folded
     FROM jsonb_populate_recordset(NULL::study, given -> 'study')
     ON CONFLICT (study_instance_uid) DO UPDATE SET
         patient_id = coalesce(excluded.patient_id, old.patient_id),
@@ -132,6 +138,7 @@ BEGIN
             coalesce(excluded.admitting_diagnoses_description, old.admitting_diagnoses_description),
         name_of_physicians_reading_study =
             coalesce(excluded.name_of_physicians_reading_study, old.name_of_physicians_reading_study),
+        procedure_code_sequence = coalesce(excluded.procedure_code_sequence, old.procedure_code_sequence),
         patient_name_alphabetic = coalesce(excluded.patient_name_alphabetic, old.patient_name_alphabetic),
         patient_name_ideographic = coalesce(excluded.patient_name_ideographic, old.patient_name_ideographic),
         patient_name_phonetic = coalesce(excluded.patient_name_phonetic, old.patient_name_phonetic),
@@ -147,14 +154,14 @@ BEGIN
         institution_name, institutional_department_name, performing_physician_name, operators_name,
         frame_of_reference_uid,
         performed_procedure_step_start_date, performed_procedure_step_start_time, performed_procedure_step_id,
-        performing_physician_name_folded, operators_name_folded)
+        request_attributes_sequence, performing_physician_name_folded, operators_name_folded)
     SELECT
         study.study_key, series_instance_uid, modality, series_number, series_date, series_time, series_description,
         body_part_examined, laterality, protocol_name, manufacturer, manufacturer_model_name, station_name,
         institution_name, institutional_department_name, performing_physician_name, operators_name,
         frame_of_reference_uid,
         performed_procedure_step_start_date, performed_procedure_step_start_time, performed_procedure_step_id,
-        performing_physician_name_folded, operators_name_folded
+        request_attributes_sequence, performing_physician_name_folded, operators_name_folded
     FROM jsonb_array_elements(given -> 'series') AS item
     CROSS JOIN jsonb_populate_record(NULL::series, item)
     JOIN study ON study_instance_uid = item ->> 'study_instance_uid'
@@ -182,6 +189,8 @@ BEGIN
             coalesce(excluded.performed_procedure_step_start_time, old.performed_procedure_step_start_time),
         performed_procedure_step_id =
             coalesce(excluded.performed_procedure_step_id, old.performed_procedure_step_id),
+        request_attributes_sequence =
+            coalesce(excluded.request_attributes_sequence, old.request_attributes_sequence),
         performing_physician_name_folded =
             coalesce(excluded.performing_physician_name_folded, old.performing_physician_name_folded),
         operators_name_folded = coalesce(excluded.operators_name_folded, old.operators_name_folded)

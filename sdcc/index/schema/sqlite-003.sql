@@ -13,12 +13,16 @@ ALTER TABLE study ADD COLUMN patient_comments TEXT;  -- (0010,4000)
 ALTER TABLE study ADD COLUMN additional_patient_history TEXT;  -- (0010,21B0)
 ALTER TABLE study ADD COLUMN admitting_diagnoses_description TEXT;  -- (0008,1080)
 ALTER TABLE study ADD COLUMN name_of_physicians_reading_study TEXT;  -- (0008,1060)
+ALTER TABLE study ADD COLUMN procedure_code_sequence TEXT
+    CHECK (procedure_code_sequence IS NULL OR json_valid(procedure_code_sequence));  -- (0008,1032)
 
 ALTER TABLE series ADD COLUMN performed_procedure_step_start_date TEXT
     CHECK (performed_procedure_step_start_date IS date(performed_procedure_step_start_date));  -- (0040,0244)
 ALTER TABLE series ADD COLUMN performed_procedure_step_start_time TEXT
     CHECK (substr(performed_procedure_step_start_time, 1, 8) IS time(performed_procedure_step_start_time));  -- (0040,0245)
 ALTER TABLE series ADD COLUMN performed_procedure_step_id TEXT;  -- (0040,0253)
+ALTER TABLE series ADD COLUMN request_attributes_sequence TEXT
+    CHECK (request_attributes_sequence IS NULL OR json_valid(request_attributes_sequence));  -- (0040,0275)
 
 -- Names as they are compared: the case of all of Unicode folded, with no empty components at the end. Of the patient's
 -- name a column for each component group, '' where the name has none; of others all values, with their delimiters.

@@ -26,6 +26,7 @@ from sdcc.queries import (
 )
 from sdcc.services.query_retrieve.keys import (
     KEYS,
+    LONGEST_CHARACTER_SET,
     MODELS,
     QUERY_RETRIEVE_LEVEL,
     UNIQUE_KEYS,
@@ -37,8 +38,6 @@ from sdcc.upper_layer.negotiation import PresentationContext
 LONGEST_IDENTIFIER = 256 * 1024
 #: Elements: they are read at once, and each answer repeats them.
 MOST_ELEMENTS = 1000
-#: Bytes of a Specific Character Set, thirty terms.
-LONGEST_CHARACTER_SET = 512
 #: Where SOP Class Extended Negotiation says what was agreed on (PS3.4 C.5.1.1, C.5.2.1).
 RELATIONAL, COMBINED_DATE_TIME = 0, 1
 

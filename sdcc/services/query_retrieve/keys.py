@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sdcc import conformance
+from sdcc.data_set.text import SPECIFIC_CHARACTER_SET
 from sdcc.indexed import ATTRIBUTES
 from sdcc.interfaces import Instance, Series, Study
 from sdcc.queries import Level
@@ -17,6 +18,11 @@ from sdcc.queries import Level
 QUERY_RETRIEVE_LEVEL = 0x00080052
 RETRIEVE_AE_TITLE = 0x00080054
 INSTANCE_AVAILABILITY = 0x00080056
+#: Query/Retrieve View and Timezone Offset From UTC: they say how to answer, which is not negotiated here.
+_NO_KEYS = frozenset({SPECIFIC_CHARACTER_SET, QUERY_RETRIEVE_LEVEL, 0x00080053, 0x00080201})
+
+#: Bytes of a Specific Character Set, thirty terms.
+LONGEST_CHARACTER_SET = 512
 
 #: The levels of each Information Model, from the top down. In the Study Root a patient's attributes are the
 #: study's (PS3.4 C.6.2.1.2).
@@ -85,3 +91,9 @@ KEYS: Mapping[int, Key] = MappingProxyType(
         0x00201209: Key(Level.SERIES, "number_of_series_related_instances", "IS", is_matched=False),
     }
 )
+
+
+def is_key(tag: int) -> bool:
+    """Neither private, nor a group length, nor of a group or place that no key has."""
+    is_private, is_group_length = bool(tag >> 16 & 1), not tag & 0xFFFF
+    return tag > SPECIFIC_CHARACTER_SET and not is_private and not is_group_length and tag not in _NO_KEYS

@@ -6,19 +6,26 @@ import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sdcc.data_set.text import SPECIFIC_CHARACTER_SET
+from sdcc.data_set.elements import Element
+from sdcc.indexed import ITEM_ATTRIBUTES
 from sdcc.queries import Condition, DateRange, DateTimeCondition, Level, Matching, Query, TimeRange
-from sdcc.services.query_retrieve.identifiers import Identifier, demand_unique_keys, read_identifier
+from sdcc.services.query_retrieve.identifiers import (
+    Identifier,
+    demand_unique_keys,
+    mismatch,
+    read_identifier,
+)
 from sdcc.services.query_retrieve.keys import (
     INSTANCE_AVAILABILITY,
     KEYS,
     QUERY_RETRIEVE_LEVEL,
     RETRIEVE_AE_TITLE,
+    is_key,
 )
+from sdcc.services.query_retrieve.matching import BadValue
+from sdcc.services.query_retrieve.sequence_keys import SequenceKey, read_sequence_key
 from sdcc.upper_layer.negotiation import PresentationContext
 
-#: Query/Retrieve View and Timezone Offset From UTC: they say how to answer, which is not negotiated here.
-_NO_KEYS = frozenset({SPECIFIC_CHARACTER_SET, QUERY_RETRIEVE_LEVEL, 0x00080053, 0x00080201})
 #: That are no key of the models, and returned all the same.
 _OF_THE_SERVER = {RETRIEVE_AE_TITLE: b"AE", INSTANCE_AVAILABILITY: b"CS"}
 #: The attributes of a date and of the time that belongs to it: their tags.
@@ -41,6 +48,8 @@ class Question:
     returned: Mapping[int, bytes]
     #: By tag, the field of a match that is the value; of all others it is empty, or not of the index.
     fields: Mapping[int, str]
+    #: By tag of those fields that are sequences.
+    sequences: Mapping[int, SequenceKey]
     #: Whether the keys asked for are all supported, and matched where they have a value.
     is_supported: bool
 
@@ -58,21 +67,26 @@ def read_question(data: bytes, context: PresentationContext) -> Question:
     levels = (Level.PATIENT, *identifier.levels)
     returned = {QUERY_RETRIEVE_LEVEL: b"CS", RETRIEVE_AE_TITLE: _OF_THE_SERVER[RETRIEVE_AE_TITLE]}
     fields: dict[int, str] = {}
+    sequences: dict[int, SequenceKey] = {}
     matchings: dict[str, Matching] = {}
     is_supported = True
     for tag, element in identifier.elements.items():
-        if not _is_key(tag):
+        if not is_key(tag):
             continue
         has_value = bool(element.value.strip(b" \0*"))
         key = KEYS.get(tag)
         returned[tag] = key.vr.encode() if key else _OF_THE_SERVER.get(tag, element.vr)
         if key is None or key.level not in levels:
-            # Sequence matching has its place here: the index holds no sequence yet.
             is_supported = is_supported and tag in _OF_THE_SERVER and not has_value
             continue
         fields[tag] = key.field
         if not key.is_matched:
             is_supported = is_supported and not has_value
+        elif tag in ITEM_ATTRIBUTES:
+            sequence = sequences[tag] = _sequence_key(identifier, tag, element)
+            is_supported = is_supported and sequence.is_supported
+            if sequence.matching is not None:
+                matchings[key.field] = sequence.matching
         elif (matching := identifier.matching(tag)) is not None:
             matchings[key.field] = matching
     query = Query(
@@ -85,14 +99,16 @@ def read_question(data: bytes, context: PresentationContext) -> Question:
         query=query,
         returned=dict(sorted(returned.items())),
         fields=fields,
+        sequences=sequences,
         is_supported=is_supported,
     )
 
 
-def _is_key(tag: int) -> bool:
-    """Neither private, nor a group length, nor of a group or place that no key has."""
-    is_private, is_group_length = bool(tag >> 16 & 1), not tag & 0xFFFF
-    return tag > SPECIFIC_CHARACTER_SET and not is_private and not is_group_length and tag not in _NO_KEYS
+def _sequence_key(identifier: Identifier, tag: int, element: Element) -> SequenceKey:
+    try:
+        return read_sequence_key(element, ITEM_ATTRIBUTES[tag], identifier.characters, identifier.encoding)
+    except BadValue as fault:
+        raise mismatch(tag, str(fault)) from None
 
 
 def _conditions(

@@ -8,6 +8,7 @@ import pytest
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
 from sdcc import conformance
+from sdcc.indexed import ITEM_ATTRIBUTES
 from sdcc.interfaces import Instance, Series, StoredFile, Study
 from sdcc.queries import DERIVED, Level
 from sdcc.services.query_retrieve.keys import KEYS, MODELS, UNIQUE_KEYS
@@ -41,7 +42,8 @@ def test_every_field_of_the_index_and_all_that_it_reckons_can_be_asked_for():
 def test_a_key_has_the_vr_of_the_standard_and_the_level_of_the_index(tag):
     key = KEYS[tag]
     assert key.vr == dictionary_VR(tag)
-    assert key.vr in {*READINGS, "US"}
+    assert key.vr in {*READINGS, "US", "SQ"}
+    assert (key.vr == "SQ") is (tag in ITEM_ATTRIBUTES)
     if key.field in DERIVED:
         assert key.level == DERIVED[key.field]
     elif key.field in FIELDS:

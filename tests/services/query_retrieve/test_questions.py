@@ -94,8 +94,8 @@ def test_answers_have_level_and_source_and_everything_that_was_asked_for_in_orde
         ({"ModalitiesInStudy": "CT", "SOPClassesInStudy": "1.2"}, True),
         # No key of any level, and a sequence
         ({"ReasonForStudy": ""}, False),
-        ({"ProcedureCodeSequence": ""}, False),
-        ({"ProcedureCodeSequence": b"\xfe\xff\x00\xe0\0\0\0\0"}, False),
+        ({"ReferencedStudySequence": ""}, False),
+        ({"ReferencedStudySequence": b"\xfe\xff\x00\xe0\0\0\0\0"}, False),
         # of a level below
         ({"Modality": "CT"}, False),
         ({"Modality": ""}, False),
