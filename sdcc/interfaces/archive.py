@@ -92,8 +92,8 @@ class IObjectStore(Interface):
     async def difference(kept: Kept, goes_on: Callable[[], bool]) -> str | None:
         """In what a registered object's file is not what was received; None: in nothing.
 
-        The whole file is read, by one worker thread.
+        The whole file is read, by one worker thread, with pauses while objects are being received.
 
-        :param goes_on: asked by that thread between two blocks whether anybody still wants to know.
+        :param goes_on: asked by that thread after each block whether anybody still wants to know.
         :raises OSError: the file is not there, or cannot be read, or reading did not go on.
         """
