@@ -72,6 +72,9 @@ class IConversation(Interface):
         :raises AssociationLost: nobody is there any more.
         """
 
+    def at_end(call: Callable[[], None]) -> None:
+        """Have `call` called as soon as the peer is gone, or else when the operation has ended."""
+
     requests = Attribute(
         "IRequests: sub-operations and notifications over the same association, also when the operation has "
         "ended, for as long as the association is open"

@@ -30,6 +30,7 @@ class Conversation:
         self.responses = 0
         self._respond = respond
         self._over = ""
+        self._at_end: list[Callable[[], None]] = []
 
     async def respond(self, outcome: Outcome) -> None:
         if self._over:
@@ -37,10 +38,17 @@ class Conversation:
         self.responses += 1
         await self._respond(outcome)
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """See :class:`~sdcc.interfaces.IConversation`."""
+        self._at_end.append(call)
+
     def end(self, cause: str) -> None:
         """The association is gone, or the operation has had its last response."""
         self.is_cancelled = True
         self._over = cause
+        calls, self._at_end = self._at_end, []
+        for call in calls:
+            call()
 
 
 @implementer(IConversation)
@@ -52,6 +60,9 @@ class Silence:
 
     def __init__(self, requests: IRequests) -> None:
         self.requests = requests
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        raise RuntimeError("who says nothing need not know whether anybody listens")
 
     async def respond(self, outcome: Outcome) -> None:
         raise RuntimeError("this operation has one response: what `complete` gives")

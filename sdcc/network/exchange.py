@@ -192,12 +192,12 @@ class Exchange:
             self._next_turn.cancel()
             self._next_turn = None
         self._inbox.clear()
-        if self._current is not None:
-            if self._current.conversation is not None:
-                self._current.conversation.end(cause)
-            if not self._is_performing:
-                current, self._current = self._current, None
-                self._completion = ensureDeferred(self._abandon(current.operation))
+        current = self._current
+        if current is not None and not self._is_performing:
+            self._current = None
+            self._completion = ensureDeferred(self._abandon(current.operation))
+        if current is not None and current.conversation is not None:
+            current.conversation.end(cause)
         self._sender.end(cause)
         self._requests.end(cause)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sdcc.index import approaches, finding
+from sdcc.index.attributes import SEQUENCES
 from sdcc.index.rows import LEVELS
 from sdcc.interfaces import StoredObject
 from sdcc.queries import (
@@ -90,7 +91,7 @@ _COLUMNS = {
     column.name: column
     for table in LEVELS
     for column in table.columns[: table.fields]
-    if column.type is not datetime.datetime
+    if column.type is not datetime.datetime and column.name not in SEQUENCES
 }
 _UIDS = ("study_instance_uid", "series_instance_uid", "sop_instance_uid")
 _OF_FILES = {field.name for field in dataclasses.fields(StoredObject)} | {

@@ -304,6 +304,26 @@ def test_a_get_that_is_cancelled_ends(server, series):
     assert last.NumberOfRemainingSuboperations == SERIES_SIZE - len(got)
 
 
+def test_a_get_whose_requestor_leaves_is_no_fault_of_the_program(server, series):
+    requestor = pynetdicom.AE(ae_title="LEAVER")
+    requestor.add_requested_context(StudyRootQueryRetrieveInformationModelGet)
+    requestor.add_requested_context(CTImageStorage, EXPLICIT)
+
+    def leave(event):
+        association.abort()
+        return 0
+
+    association = requestor.associate(
+        *server.address,
+        ae_title="SDCC",
+        ext_neg=[pynetdicom.build_role(CTImageStorage, scp_role=True)],
+        evt_handlers=[(pynetdicom.evt.EVT_C_STORE, leave)],
+    )
+    list(association.send_c_get(study(), StudyRootQueryRetrieveInformationModelGet))
+    ended = until(lambda: re.search(r"LEAVER\(\d+\) C-GET .*", server.log()), "the operation has ended")
+    assert "not answered: the association was aborted by the peer" in ended[0]
+
+
 # --- what the administrator sees ---------------------------------------------------------------------
 
 

@@ -716,6 +716,22 @@ def test_when_the_peer_goes_an_operation_that_is_not_speaking_sees_it(
     assert world.waiting.operations == 0
 
 
+def test_when_the_peer_goes_who_wants_to_know_is_told_at_once(world: Any, build: SimpleNamespace) -> None:
+    """It may end the operation by that."""
+
+    async def ended_by_it(talk: Any) -> Outcome:
+        done: Deferred[Outcome] = Deferred()
+        talk.conversation.at_end(lambda: done.callback(SUCCESS))
+        return await done
+
+    world.query.script = ended_by_it
+    peer = world.peer().ask()
+    peer.send(build.find())
+    peer.lose()
+    assert world.query.operations[0].state == "ended"
+    assert (world.limits.total, world.waiting.operations) == (0, 0)
+
+
 def test_when_the_peer_goes_a_sub_operation_is_lost(world: Any, build: SimpleNamespace) -> None:
     async def get(talk: Any) -> Outcome:
         try:

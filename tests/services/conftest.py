@@ -203,6 +203,9 @@ class Unspoken:
     is_cancelled = False
     requests = None
 
+    def at_end(self, call):
+        raise AssertionError("it needs nobody who listens")
+
     async def respond(self, outcome):
         raise AssertionError("it has one response")
 

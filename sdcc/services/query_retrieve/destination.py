@@ -56,6 +56,12 @@ class Called:
         self._reopened = 0
         self.requests: IOwnAssociation | None = None
         self.fault = ""
+        conversation.at_end(self._drop)
+
+    def _drop(self) -> None:
+        """Nobody waits any more for what a destination may be slow to answer."""
+        if self.requests is not None:
+            self.requests.abort()
 
     def batches(self, holdings: Iterable[Holding]) -> Iterator[tuple[str, ...] | None]:
         found = tuple(batches(holdings))

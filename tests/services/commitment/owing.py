@@ -187,5 +187,8 @@ class Conversation:
         self.requests = Requests(*statuses)
         self.context = self.requests.context
 
+    def at_end(self, call):
+        raise AssertionError("a report outlives its N-ACTION")
+
     async def respond(self, outcome):
         raise AssertionError("an N-ACTION has one response")

@@ -271,6 +271,17 @@ class Conversation:
         self.fault = None
         #: What a response waits for.
         self.room = None
+        self.at_end_calls = []
+
+    def at_end(self, call):
+        self.at_end_calls.append(call)
+
+    def leave(self):
+        """The peer is gone."""
+        self.is_cancelled = True
+        self.fault = AssociationLost("gone")
+        for call in self.at_end_calls:
+            call()
 
     async def respond(self, outcome):
         if self.fault is not None:

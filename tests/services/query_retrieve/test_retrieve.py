@@ -627,6 +627,16 @@ def test_over_the_association_of_a_get_nothing_is_said_while_an_object_is_on_its
     answer.callback(0)
 
 
+def test_a_requestor_of_a_move_that_leaves_takes_the_association_to_the_destination_along(rig):
+    """Which may be slow to answer; and what SDCC opens is counted nowhere."""
+    rig.add("1.1", "1.2")
+    rig.caller.answers["1.1"] = Deferred()
+    rig.move()
+    rig.conversation.leave()
+    assert [association.end for association in rig.caller.opened] == ["aborted"]
+    rig.caller.answers["1.1"].errback(AssociationLost("SDCC gave it up"))
+
+
 def test_a_requestor_of_a_move_that_leaves_while_an_object_takes_long(rig):
     rig.add("1.1")
     answer = rig.caller.answers["1.1"] = Deferred()
