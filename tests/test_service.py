@@ -1,4 +1,4 @@
-"""SDCC put together: started, used and stopped within this process, on the real reactor."""
+"""SDCC as a service: started, used and stopped within this process, on the real reactor."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc import conformance
 from sdcc.config import Configuration, Local, Remote
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.network.caller import Caller
 from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
 from sdcc.network.requestor import echo
 from sdcc.network.timeouts import Timeouts
-from sdcc.parts import provided
 from sdcc.service import SDCC, CannotStart, ports
-from sdcc.services.verification import VerificationProvider
 
 
 class Web(Protocol):
@@ -123,11 +120,6 @@ def test_local_aes_share_a_port_or_have_their_own() -> None:
     ]
     free = (Local(ae_title="A", port=0), Local(ae_title="B", port=0))
     assert [list(aes) for _, aes in ports(free)] == [["A"], ["B"]]
-
-
-def test_only_what_somebody_provides_is_negotiated() -> None:
-    found = provided(conformance.sop_classes(), [VerificationProvider()])
-    assert found == {conformance.VERIFICATION.uid: conformance.VERIFICATION}
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ def _local(local: Local) -> str:
 
 
 def _remote(remote: Remote, *, check_address: bool) -> str:
-    parts = [f"{remote.ae_title} at {remote.address}" + (f", port {remote.port}" if remote.port else "")]
+    where = "never called, having no port" if remote.port is None else f"port {remote.port}"
+    parts = [f"{remote.ae_title} at {remote.address}, {where}"]
     if not check_address:
         parts.append("accepted from everywhere")
     parts.append(f"may use {', '.join(sorted(remote.services)) or 'nothing'}")

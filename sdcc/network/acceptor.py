@@ -147,9 +147,7 @@ def calling_ae(case: Case) -> Refused | None:
         cause = f"[[remote]] {calling!r} calls from {case.remote.address} ([access] check_address)"
     if let_in:
         return None
-    return refused_by_user(
-        RejectReasonUser.CALLING_AE_TITLE_NOT_RECOGNIZED, f"{cause}; this call is from {case.address}"
-    )
+    return refused_by_user(RejectReasonUser.CALLING_AE_TITLE_NOT_RECOGNIZED, cause)
 
 
 def association_limits(case: Case) -> Refused | None:

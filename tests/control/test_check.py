@@ -47,7 +47,7 @@ def test_it_says_what_the_configuration_means(
         "local AE      A2 on ::, port any free port; 1 open at once",
         "remote AE     CT01 at 192.168.10.21, port 104; "
         "may use commitment, query, retrieve, storage, verification; 3 open at once",
-        "remote AE     WS at ws.example.org; may use nothing",
+        "remote AE     WS at ws.example.org, never called, having no port; may use nothing",
         "other AEs     refused",
         "SOP classes   39",
         f"objects       in {tmp_path}/sdcc-data",
@@ -75,7 +75,7 @@ def test_it_says_what_the_configuration_means(
         (
             "check_address = false",
             [
-                "remote AE     A at ::1; accepted from everywhere; "
+                "remote AE     A at ::1, never called, having no port; accepted from everywhere; "
                 "may use commitment, query, retrieve, storage, verification",
             ],
         ),

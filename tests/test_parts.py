@@ -1,0 +1,54 @@
+"""What the parts are given of each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from twisted.internet.testing import MemoryReactorClock
+
+from sdcc import conformance
+from sdcc.config import Configuration
+from sdcc.parts import Parts, provided
+from sdcc.services.verification import VerificationProvider
+from sdcc.world import World
+
+
+def test_only_what_somebody_provides_is_negotiated() -> None:
+    found = provided(conformance.sop_classes(), [VerificationProvider()])
+    assert found == {conformance.VERIFICATION.uid: conformance.VERIFICATION}
+
+
+@pytest.fixture
+def threads() -> dict[str, int]:
+    """How many of each name were asked for."""
+    return {}
+
+
+@pytest.fixture
+def parts(threads: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    def new_threads(reactor: Any, name: str, count: int) -> Any:
+        threads[name] = count
+        return SimpleNamespace(run=None, name=name)
+
+    monkeypatch.chdir(tmp_path)
+    world = World(threads=new_threads)
+    return Parts(Configuration(), MemoryReactorClock(), world, is_stopping=lambda: False)
+
+
+def test_every_sop_class_of_the_statement_has_its_provider(parts: Parts) -> None:
+    assert parts.server._surroundings.sop_classes == Configuration().sop_classes
+
+
+def test_all_threads_are_started_and_stopped(parts: Parts, threads: dict[str, int]) -> None:
+    """Of the index there is one: transactions go one after the other."""
+    assert threads == {"storage": Configuration().storage.threads, "index": 1, "reading": 2}
+    assert [each.name for each in parts.threads] == [*threads]
+
+
+@pytest.mark.usefixtures("parts")
+def test_making_the_parts_touches_no_disk(tmp_path: Path) -> None:
+    """Ports are bound first, by a user who may be another than the one who owns the data."""
+    assert [*tmp_path.iterdir()] == []
