@@ -31,8 +31,10 @@ any other is returned without a value, and the response's status says so.
 
 $query_keys
 
-- Single Value, List of UID, Universal, Wild Card and Range Matching are those of PS3.4 C.2.2.2. Text is
-  compared as Unicode, whatever the character sets of the query and of the object.
+- Single Value, List of UID, Universal, Wild Card, Range and Sequence Matching are those of PS3.4 C.2.2.2.
+  Text is compared as Unicode, whatever the character sets of the query and of the object.
+- Of a sequence the items that match are returned, with the attributes that were asked for; where none were,
+  all items, with those of the table.
 - Person names match without regard to upper and lower case, component group by component group; a key of
   one group may match any group of the name. All else is case-sensitive.
 - An attribute without a value is matched by Universal Matching alone.
@@ -56,7 +58,8 @@ FE00    Cancel                          Ended by a C-CANCEL request.
 A700    Out of Resources                The index cannot answer now, or there are more matches than
                                         the limit.
 A900    Identifier Does Not Match       The level is none of the SOP Class; a unique key that is
-        SOP Class                       needed is absent; or a value is none of its attribute.
+        SOP Class                       needed is absent; a value is none of its attribute; or a
+                                        sequence has more than one item.
 C000    Unable to Process               The Identifier is absent, too long or cannot be parsed.
 ======  ==============================  =============================================================
 
