@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from sdcc.data_set.elements import Element, Encoding
+from sdcc.data_set.elements import LONGEST_VALUE, Element, Encoding
 from sdcc.data_set.text import SPECIFIC_CHARACTER_SET, Repertoire, repertoire
 from sdcc.data_set.whole import SEQUENCE_VRS, NotReadable, encoding_of_items, items, read_elements
 from sdcc.indexed import ItemAttribute
 from sdcc.queries import Condition, SequenceMatching
 from sdcc.services.query_retrieve.keys import LONGEST_CHARACTER_SET, is_key
 from sdcc.services.query_retrieve.matching import BadValue, read_matching
+
+#: Keys in an item: each item of each answer has them all.
+MOST_KEYS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +74,14 @@ def _read_item(element: Element, encoding: Encoding) -> Mapping[int, Element]:
     """The elements of the one item that there may be."""
     if element.vr not in SEQUENCE_VRS:
         raise BadValue("not a sequence")
+    if len(element.value) > LONGEST_VALUE:
+        raise BadValue(f"{LONGEST_VALUE} bytes are allowed")
     try:
         found = [read_elements(item, encoding) for item in islice(items(element.value, encoding), 2)]
     except NotReadable as fault:
         raise BadValue(str(fault)) from None
     if len(found) > 1:
         raise BadValue("one item is allowed")
+    if found and len(found[0]) > MOST_KEYS:
+        raise BadValue(f"{MOST_KEYS} keys are allowed")
     return found[0] if found else {}

@@ -10,9 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.datadict import keyword_for_tag
 
-from sdcc.data_set.elements import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, UNDEFINED
+from sdcc.data_set.elements import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    LONGEST_VALUE,
+    UNDEFINED,
+)
 from sdcc.dimse.status import Status
 from sdcc.queries import Level, SequenceMatching, SingleValue, UIDList, WildCard
+from sdcc.services.query_retrieve import sequence_keys
 from sdcc.services.query_retrieve.identifiers import BadIdentifier
 from sdcc.services.query_retrieve.keys import LONGEST_CHARACTER_SET
 
@@ -155,6 +161,19 @@ def test_a_sequence_with_which_nothing_can_be_compared_is_refused(content, reaso
 
     assert (fault.status, fault.tag) == (Status.IDENTIFIER_DOES_NOT_MATCH, 0x00081032)
     assert str(fault) == f"{CODES}: {reason}"
+
+
+def test_an_item_is_small_as_every_item_of_every_answer_repeats_it():
+    many = {(0x00090000 + number, "LO"): "" for number in range(1, sequence_keys.MOST_KEYS + 1)}
+    assert asked(CODES, item(many)).query.wanted
+    assert str(refused({"level": "STUDY", CODES: item({"CodeValue": "", **many})})) == (
+        f"{CODES}: 64 keys are allowed"
+    )
+    content = item({"CodeValue": "C1", (0x00091001, "UT"): b"x" * (LONGEST_VALUE - 30)})
+    assert len(content) == LONGEST_VALUE
+    assert asked(CODES, content).is_supported
+    longer = item({"CodeValue": "C1", (0x00091001, "UT"): b"x" * (LONGEST_VALUE - 28)})
+    assert str(refused({"level": "STUDY", CODES: longer})) == f"{CODES}: 4096 bytes are allowed"
 
 
 def test_what_is_no_sequence_is_refused():
