@@ -32,10 +32,15 @@ class TCPTransport(Pausable, TypingProtocol):
     bufferSize: int
     #: Bytes that are given to the socket in one call.
     SEND_LIMIT: int
-    #: Whether it is to be closed as soon as everything is sent.
+    #: Whether it stands, and whether it is to be closed as soon as everything is sent.
+    connected: bool
     disconnecting: bool
+    #: What waits to be sent, from an offset on.
+    dataBuffer: bytes
+    offset: int
 
     def write(self, data: bytes, /) -> None: ...
+    def writeSomeData(self, data: bytes, /) -> int | Exception: ...
     def loseConnection(self) -> None: ...
     def abortConnection(self) -> None: ...
     def registerProducer(self, producer: object, streaming: bool) -> None: ...
@@ -96,6 +101,14 @@ class Connection(Protocol):
         if descriptor is None:
             transport.write(data)
             return
+        is_empty = transport.offset == len(transport.dataBuffer)
+        if is_empty and transport.connected and not transport.disconnecting:
+            # What the socket takes now need not be copied into the transport's buffer.
+            sent = transport.writeSomeData(data)
+            if sent == len(data):
+                return
+            if isinstance(sent, int) and sent > 0:  # else it is a failure, which comes again below
+                data = data[sent:]
         # Of one number Twisted makes two limits, and what a peer leaves unread has its own.
         read_size, transport.bufferSize = transport.bufferSize, UNREAD_LIMIT
         transport.write(data)

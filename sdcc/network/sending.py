@@ -16,7 +16,7 @@ from sdcc.dimse.fragments import Cutter, fragment_room, fragments
 from sdcc.interfaces import AssociationLost
 
 #: What is given to the transport at once, in bytes, of a Data Set that comes in longer pieces.
-PORTION = 64 * 1024
+PORTION = 256 * 1024
 #: What is sent before the reactor turns to others, in bytes, and what a message, and each piece that its PDUs
 #: are made of, costs of them beyond its own: a peer may announce that it takes no more than two at once.
 TURN = 1024 * 1024
@@ -151,19 +151,19 @@ class Sender:
         :param pdus: each in pieces: they are copied once, when a portion is made of them.
         """
         portion: list[bytes | memoryview] = []
-        size = 0
+        cost = 0
         for pdu in pdus:
             portion += pdu
-            size += sum(map(len, pdu))
-            if size >= PORTION:
-                await self._portion(portion, size)
-                portion, size = [], 0
+            cost += sum(map(len, pdu)) + PIECE_SHARE * len(pdu)
+            if cost >= PORTION:
+                await self._portion(portion, cost)
+                portion, cost = [], 0
         if portion:
-            await self._portion(portion, size)
+            await self._portion(portion, cost)
 
-    async def _portion(self, pieces: list[bytes | memoryview], size: int) -> None:
+    async def _portion(self, pieces: list[bytes | memoryview], cost: int) -> None:
         await self.room()
-        self._left -= size + PIECE_SHARE * len(pieces)
+        self._left -= cost
         self._send(b"".join(pieces))
 
     # --- waiting ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IWriteDescriptor
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -19,10 +20,19 @@ class Socket(StringTransport):
     """A transport that the reactor would have write, and what was asked of it."""
 
     bufferSize = 123
+    #: What waits in its buffer.
+    dataBuffer = b""
+    offset = 0
 
-    def __init__(self):
+    def __init__(self, takes=0):
+        """:param takes: how many bytes the socket takes now, or the failure."""
         super().__init__()
+        self.takes = takes
         self.asked = []
+
+    def writeSomeData(self, data):
+        self.asked.append(("some", data))
+        return self.takes if isinstance(self.takes, Exception) else min(self.takes, len(data))
 
     def setTcpNoDelay(self, enabled):
         pass
@@ -43,23 +53,42 @@ def connection():
 
 
 def test_what_is_to_be_sent_is_sent_before_anything_else_is_done(connection):
-    socket = Socket()
+    socket = Socket(takes=100)
     connection.makeConnection(socket)
     connection.indicate = socket.asked.append
     connection.perform([b"first", "an indication", b"second"])
-    assert [entry[0] if isinstance(entry, tuple) else entry for entry in socket.asked] == [
-        *(b"first", "now"),
-        "an indication",
-        *(b"second", "now"),
-    ]
+    assert socket.asked == [("some", b"first"), "an indication", ("some", b"second")]
 
 
-def test_the_size_of_a_read_is_not_the_limit_of_what_stays_unread(connection):
-    socket = Socket()
+def test_what_the_socket_does_not_take_waits_and_its_limit_is_not_the_size_of_a_read(connection):
+    socket = Socket(takes=2)
+    connection.makeConnection(socket)
+    connection.perform([b"answer"])
+    assert socket.asked == [("some", b"answer"), (b"swer", 64 * 1024), "now"]
+    assert socket.bufferSize == 123
+
+
+def test_what_waits_goes_first(connection):
+    socket = Socket(takes=100)
+    socket.dataBuffer, socket.offset = b"gone, and not gone", len(b"gone")
     connection.makeConnection(socket)
     connection.perform([b"answer"])
     assert socket.asked == [(b"answer", 64 * 1024), "now"]
-    assert socket.bufferSize == 123
+
+
+def test_a_failure_is_left_to_the_reactor_with_all_that_was_to_be_sent(connection):
+    socket = Socket(takes=ConnectionLost())
+    connection.makeConnection(socket)
+    connection.perform([b"answer"])
+    assert socket.asked == [("some", b"answer"), (b"answer", 64 * 1024), "now"]
+
+
+def test_over_a_connection_that_is_gone_nothing_is_sent_directly(connection):
+    socket = Socket(takes=100)
+    connection.makeConnection(socket)
+    socket.connected = False
+    connection.perform([b"answer"])
+    assert socket.asked == [(b"answer", 64 * 1024), "now"]
 
 
 def test_what_comes_after_the_close_was_asked_for_is_left_to_the_reactor(connection):
