@@ -306,6 +306,7 @@ def test_a_get_that_is_cancelled_ends(server, series):
 
 def test_a_get_whose_requestor_leaves_is_no_fault_of_the_program(server, series):
     requestor = pynetdicom.AE(ae_title="LEAVER")
+    requestor.dimse_timeout = 1  # for an answer that it will not wait for
     requestor.add_requested_context(StudyRootQueryRetrieveInformationModelGet)
     requestor.add_requested_context(CTImageStorage, EXPLICIT)
 
