@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
 from sdcc.config import Configuration
-from sdcc.conformance import SOPClass
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
@@ -115,7 +114,7 @@ class Parts:
     def _server(self, is_stopping: Callable[[], bool], *providers: IServiceProvider) -> AssociationServer:
         configuration = self._configuration
         limits = AssociationLimits(configuration.association.maximum_open)
-        sop_classes = provided(configuration.sop_classes, providers)
+        sop_classes = configuration.sop_classes
         circumstances = Circumstances(
             is_stopping=is_stopping,
             storage_refusal=lambda: self.storage.refusal,
@@ -159,11 +158,3 @@ class Parts:
             new_token=world.new_token,
         )
         return Look(self.index, files, since=since, done=self.objects.looked_through, clock=self._reactor)
-
-
-def provided(
-    sop_classes: Mapping[str, SOPClass], providers: Iterable[IServiceProvider]
-) -> Mapping[str, SOPClass]:
-    """The SOP Classes that there is a provider for: only these are negotiated."""
-    services = {provider.service for provider in providers}
-    return {uid: sop_class for uid, sop_class in sop_classes.items() if sop_class.service in services}

@@ -9,16 +9,9 @@ from typing import Any
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc import conformance
 from sdcc.config import Configuration
-from sdcc.parts import Parts, provided
-from sdcc.services.verification import VerificationProvider
+from sdcc.parts import Parts
 from sdcc.world import World
-
-
-def test_only_what_somebody_provides_is_negotiated() -> None:
-    found = provided(conformance.sop_classes(), [VerificationProvider()])
-    assert found == {conformance.VERIFICATION.uid: conformance.VERIFICATION}
 
 
 @pytest.fixture
