@@ -14,7 +14,6 @@ from benchmarks.archives import (
     GivingDcmqrscp,
     GivingOrthanc,
     GivingSDCC,
-    Sink,
 )
 from benchmarks.giving_back import query_table, retrieval_table, retrieving, store
 from benchmarks.objects import uid
@@ -25,7 +24,6 @@ from ..interop.server import running
 
 #: Few of them: what is tested is that they come.
 OBJECTS = 3
-needs_dcmtk = pytest.mark.skipif(not Sink.is_installed(), reason="DCMTK is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +113,12 @@ def test_orthanc_lets_everyone_ask_and_is_told_where_the_destination_is(configur
 
 
 @pytest.fixture
-def few(monkeypatch):
+def few(monkeypatch, dcmtk):
+    for program in ("getscu", "movescu", "storescp"):
+        dcmtk(program)
     monkeypatch.setattr(giving_back, "OBJECTS", OBJECTS)
 
 
-@needs_dcmtk
 @pytest.mark.usefixtures("few")
 def test_both_programs_get_the_series_from_sdcc():
     found = retrieving({"sdcc": GivingSDCC}, 1)
@@ -127,7 +126,6 @@ def test_both_programs_get_the_series_from_sdcc():
     assert all(len(seconds) == 1 and seconds[0] > 0 for seconds in found.values())
 
 
-@needs_dcmtk
 @pytest.mark.parametrize("program", ["getscu", "movescu"])
 def test_what_does_not_come_is_no_result(archive, program, few):
     """To an unknown destination nothing is moved; of a study that is not there nothing is got."""
