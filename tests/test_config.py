@@ -29,7 +29,7 @@ from sdcc.config import (
     Storage,
     load,
 )
-from sdcc.config_reading import Reader
+from sdcc.config.reading import Reader
 
 SAMPLE = Path(__file__).parent.parent / "etc" / "sdcc.toml"
 #: Table to dataclass.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TypeAlias, cast
 
-from sdcc.config_reading import AE_TITLE, IP_ADDRESS, Kind, NotAllowed
+from sdcc.config.reading import AE_TITLE, IP_ADDRESS, Kind, NotAllowed
 from sdcc.uid import is_uid
 
 #: What a command adds itself to.

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from sdcc.config import Configuration, Remote
-from sdcc.config_reading import AE_TITLE, HOST, NotAllowed
+from sdcc.config.reading import AE_TITLE, HOST, NotAllowed
 from sdcc.control import arguments
 from sdcc.network.addresses import resolve_blocking
 from sdcc.network.caller import Caller

@@ -4,6 +4,7 @@ Services know these and never the archive or the index behind them; `sdcc.world`
 choose the implementations. Nothing here performs I/O or knows Twisted's reactor.
 """
 
+from sdcc.interfaces.administration import CannotDo, Facts, IAdministration
 from sdcc.interfaces.archive import IObjectStore, IReception, IScratchFile
 from sdcc.interfaces.associations import AssociationLost, ICaller, IOwnAssociation, IRequests
 from sdcc.interfaces.commitments import CommitmentRequest, ICommitmentJournal, Reference
@@ -28,6 +29,16 @@ from sdcc.interfaces.objects import (
     StoredObject,
     Study,
 )
+from sdcc.interfaces.observation import (
+    AssociationFacts,
+    Durations,
+    Ending,
+    IAssociationWatch,
+    IObserver,
+    OperationFacts,
+    RefusalFacts,
+    StudyTransfer,
+)
 from sdcc.interfaces.services import (
     IConversation,
     IOperation,
@@ -40,17 +51,25 @@ from sdcc.interfaces.threads import RunInThread
 
 __all__ = [
     "Announcement",
+    "AssociationFacts",
     "AssociationLost",
     "CannotConvert",
+    "CannotDo",
     "CannotUnderstand",
     "CommitmentRequest",
     "DataSetMismatch",
+    "Durations",
+    "Ending",
+    "Facts",
+    "IAdministration",
+    "IAssociationWatch",
     "ICaller",
     "ICommitmentJournal",
     "IConversation",
     "IConverter",
     "IIndex",
     "IObjectStore",
+    "IObserver",
     "IOperation",
     "IOwnAssociation",
     "IReception",
@@ -61,11 +80,13 @@ __all__ = [
     "Kept",
     "LooseRow",
     "NotStored",
+    "OperationFacts",
     "OutOfResources",
     "Outcome",
     "OutcomeUnknown",
     "Provenance",
     "Reference",
+    "RefusalFacts",
     "Registered",
     "RunInThread",
     "Series",
@@ -73,6 +94,7 @@ __all__ = [
     "StoredFile",
     "StoredObject",
     "Study",
+    "StudyTransfer",
     "SubOperations",
     "Unstorable",
 ]
