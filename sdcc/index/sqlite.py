@@ -22,7 +22,8 @@ from sdcc.index import finding, loose, sqlite_mending
 from sdcc.index.dialects import SQLITE
 from sdcc.index.grouping import GroupCommit, Result, Settled
 from sdcc.index.restoring import Found, Superseded, found
-from sdcc.index.sqlite_file import prepare, reader
+from sdcc.index.sqlite_file import prepare
+from sdcc.index.sqlite_readers import Readers
 from sdcc.index.sqlite_statements import START, Position, at, paths, read
 from sdcc.index.sqlite_writer import Doubt, Writer, reason
 from sdcc.interfaces import (
@@ -82,6 +83,7 @@ class SQLiteIndex:
         self._clock = clock
         self._lock_timeout = timeout * LOCK_SHARE
         self._writer = Writer(path, self._lock_timeout)
+        self._readers = Readers(path, self._lock_timeout)
         self._queue = GroupCommit(self._commit, clock=clock, timeout=timeout, doubt=self._take_note)
         self._closed: str | None = "index is not open yet"
         self._fault: str | None = None
@@ -112,7 +114,12 @@ class SQLiteIndex:
             self._trial = None
         if self._doubts:
             await self._settle()
-        await self._run_in_thread(self._writer.close)  # after what the end of a commit has still begun
+        await self._run_in_thread(self._close)  # after what the end of a commit has still begun
+
+    def _close(self) -> None:
+        """The writer last: then nothing keeps it from bringing its log into the database."""
+        self._readers.close()
+        self._writer.close()
 
     async def register(self, stored: StoredObject) -> Registered:
         if self._closed is not None:
@@ -191,17 +198,17 @@ class SQLiteIndex:
         return await self._read_in_thread(self._selected, statement, parameters)
 
     def _selected(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with reader(self._path, self._lock_timeout) as connection:
+        with self._readers.one() as connection:
             return connection.execute(statement, parameters).fetchall()
 
     def _read(
         self, after: Position, study_instance_uid: str | None, faulty: bool
     ) -> tuple[list[StoredObject], Position]:
-        with reader(self._path, self._lock_timeout) as connection:
+        with self._readers.one() as connection:
             return read(connection, after, PAGE, study_instance_uid, faulty)
 
     def _paths(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
-        with reader(self._path, self._lock_timeout) as connection:
+        with self._readers.one() as connection:
             return paths(connection, sop_instance_uids)
 
     async def _commit(self, group: Sequence[StoredObject]) -> Sequence[Result]:

@@ -55,7 +55,7 @@ def prepare(path: Path, lock_timeout: float, scripts: Sequence[str] = SCRIPTS) -
     """
     _make_directory(path.parent)
     _create(path)
-    with _in_words(path), contextlib.closing(_connect(path, "rw", lock_timeout)) as connection:
+    with in_words(path), contextlib.closing(_connect(path, "rw", lock_timeout)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         # Before SQLite 3.38 this was an option, and registration needs it.
         connection.execute("SELECT value FROM json_each('[]')")
@@ -99,9 +99,8 @@ def identity(path: Path) -> object:
     return [(status.st_dev, status.st_ino) for status in found]
 
 
-@contextlib.contextmanager
-def reader(path: Path, lock_timeout: float) -> Iterator[sqlite3.Connection]:
-    """A database for the block to read; nothing is created or upgraded.
+def open_reader(path: Path, lock_timeout: float) -> sqlite3.Connection:
+    """Open a database only to read it; nothing is created or upgraded. One thread at a time may use it.
 
     :raises FileNotFoundError: there is none yet.
     :raises ValueError: the file is something else, or of another version.
@@ -112,7 +111,8 @@ def reader(path: Path, lock_timeout: float) -> Iterator[sqlite3.Connection]:
             f"{path}: there is no index yet; SDCC makes it when it starts, "
             "and `sdccctl reindex` makes one of the files that are there"
         )
-    with _in_words(path), contextlib.closing(_connect(path, "ro", lock_timeout)) as connection:
+    with in_words(path), contextlib.ExitStack() as on_error:
+        connection = on_error.enter_context(contextlib.closing(_connect(path, "ro", lock_timeout)))
         with transaction(connection, "DEFERRED"):
             version = _version(path, connection, len(SCRIPTS))
         if version < len(SCRIPTS):
@@ -120,7 +120,8 @@ def reader(path: Path, lock_timeout: float) -> Iterator[sqlite3.Connection]:
                 f"{path}: schema version {version} is older than this program's, {len(SCRIPTS)}; "
                 "start SDCC once to upgrade it"
             )
-        yield connection
+        on_error.pop_all()
+    return connection
 
 
 @contextlib.contextmanager
@@ -252,7 +253,8 @@ _TROUBLES: dict[int, tuple[type[Exception], str]] = {
 
 
 @contextlib.contextmanager
-def _in_words(path: Path) -> Iterator[None]:
+def in_words(path: Path) -> Iterator[None]:
+    """SQLite's errors in the block as an administrator is told of them."""
     try:
         yield
     except sqlite3.Error as error:

@@ -15,7 +15,8 @@ import pytest
 
 from sdcc.index import sqlite_file
 from sdcc.index.rows import INSTANCE, SERIES, STUDY, Level
-from sdcc.index.sqlite_file import APPLICATION_ID, SCRIPTS, open_writer, prepare, reader, transaction
+from sdcc.index.sqlite_file import APPLICATION_ID, SCRIPTS, open_writer, prepare, transaction
+from sdcc.index.sqlite_readers import Readers
 
 WAIT = 0.02
 NEWER = (*SCRIPTS, "ALTER TABLE study ADD COLUMN note TEXT;\n")
@@ -321,7 +322,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_a_reader_can_write_nothing(path: Path) -> None:
     prepare(path, WAIT)
-    with pytest.raises(OSError, match="cannot be written"), reader(path, WAIT) as connection:
+    with pytest.raises(OSError, match="cannot be written"), Readers(path, WAIT).one() as connection:
         connection.execute("DELETE FROM study")
 
 
@@ -329,7 +330,7 @@ def test_a_reader_does_not_upgrade(path: Path) -> None:
     prepare(path, WAIT)
     alter(path, "PRAGMA user_version = 0")
     words = f"older than this program's, {len(SCRIPTS)}; start SDCC once"
-    with pytest.raises(ValueError, match=words), reader(path, WAIT):
+    with pytest.raises(ValueError, match=words), Readers(path, WAIT).one():
         pass
     assert value(path, "PRAGMA user_version") == 0
 
@@ -342,6 +343,6 @@ def test_a_reader_refuses_what_is_no_index(
     path: Path, made: Callable[[Path], None], kind: type[Exception], words: str
 ) -> None:
     made(path)
-    with pytest.raises(kind) as refusal, reader(path, WAIT):
+    with pytest.raises(kind) as refusal, Readers(path, WAIT).one():
         pass
     assert str(refusal.value).startswith(f"{path}: {words}")
