@@ -128,7 +128,8 @@ def fragments(
     """
     room = fragment_room(maximum_length)
     if len(command_set) <= room:  # as nearly every one is
-        yield _pdu(context_id, True, True, command_set)
+        header = PDataTF.header(context_id=context_id, is_command=True, is_last=True, length=len(command_set))
+        yield header + command_set
     else:
         yield from _cut(Cutter(context_id, is_command=True, room=room), (command_set,))
     if data_set is not None:
@@ -162,34 +163,46 @@ class Cutter:
 
     def add(self, chunk: bytes) -> Iterator[bytes]:
         """The PDUs that are known to be full and not the last."""
-        return map(b"".join, self.pieces(chunk))
+        return self.portions(chunk, 0)
 
-    def pieces(self, chunk: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
-        """Like :meth:`add`: of each PDU the header and the rest, for whoever joins several at once."""
+    def portions(
+        self, chunk: bytes | bytearray, length: int, *, before: bytes = b"", is_last: bool = False
+    ) -> Iterator[bytes]:
+        """Like :meth:`add`, but several PDUs at once: as many as `length` bytes hold, and one at least.
+
+        :param before: goes with the first of them, or alone.
+        :param is_last: whether the chunk is the last: then the last PDU is among them.
+        """
         rest, room = self._rest, self._room
-        start = room - len(rest)
-        if len(chunk) > start:
-            view = memoryview(chunk)
-            header = PDataTF.header(
-                context_id=self._context_id, is_command=self._is_command, is_last=False, length=room
-            )
-            yield header, b"".join((rest, view[:start]))
+        view = memoryview(chunk)
+        pieces: list[bytes | bytearray | memoryview] = [before] if before else []
+        # Where a fragment begins after which more comes; the first may have begun before the chunk.
+        starts = range(-len(rest), len(chunk) - room, room)
+        if starts:
+            header = self._header(room)
+            count = max(1, length // (len(header) + room))
+            pieces += (header, bytes(rest), view[: starts[0] + room])
             rest.clear()
-            while len(chunk) - start > room:
-                yield header, view[start : start + room]
-                start += room
-            rest += view[start:]
-        else:
-            rest += chunk
+            for number, start in enumerate(starts[1:], 1):
+                if number % count == 0:
+                    yield b"".join(pieces)
+                    pieces = []
+                pieces += (header, view[start : start + room])
+            view = view[starts[-1] + room :]
+        rest += view
+        if is_last:
+            pieces += (self._header(len(rest), is_last=True), rest)
+        if pieces:
+            yield b"".join(pieces)
 
     def end(self) -> bytes:
         """The last PDU."""
-        return _pdu(self._context_id, self._is_command, True, self._rest)
+        return b"".join((self._header(len(self._rest), is_last=True), self._rest))
 
-
-def _pdu(context_id: int, is_command: bool, is_last: bool, data: bytes | bytearray | memoryview) -> bytes:
-    header = PDataTF.header(context_id=context_id, is_command=is_command, is_last=is_last, length=len(data))
-    return b"".join((header, data))
+    def _header(self, length: int, *, is_last: bool = False) -> bytes:
+        return PDataTF.header(
+            context_id=self._context_id, is_command=self._is_command, is_last=is_last, length=length
+        )
 
 
 def _cut(cutter: Cutter, chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -23,7 +23,12 @@ class IRequests(Interface):
         "those of Storage Commitment on which it is SCP, which has events to report"
     )
 
-    async def request(context_id: int, message: Any, data_set: AsyncIterator[bytes] | None = None) -> Any:
+    async def request(
+        context_id: int,
+        message: Any,
+        data_set: AsyncIterator[bytes | bytearray] | None = None,
+        length: int | None = None,
+    ) -> Any:
         """Send a request of :mod:`sdcc.dimse.messages` and its Data Set; give the peer's last
         :class:`~sdcc.dimse.messages.Response` to it.
 
@@ -31,6 +36,7 @@ class IRequests(Interface):
         where any of it was asked for.
 
         :param message: its Message ID and `has_data_set` are set here, whatever they are.
+        :param length: bytes of `data_set`, where that is known; no more of it is asked for then.
 
         :raises AssociationLost: there is no answer and will be none.
         :raises Exception: what `data_set` raised; the association is aborted then, because a message that

@@ -116,11 +116,15 @@ class OwnAssociation(Connection):
         return MappingProxyType({}) if self._exchange is None else self._exchange.contexts
 
     async def request(
-        self, context_id: int, message: Request, data_set: AsyncIterator[bytes] | None = None
+        self,
+        context_id: int,
+        message: Request,
+        data_set: AsyncIterator[bytes | bytearray] | None = None,
+        length: int | None = None,
     ) -> Response:
         if self._exchange is None or self._lost is not None:
             raise self._gone
-        return await self._exchange.request(context_id, message, data_set)
+        return await self._exchange.request(context_id, message, data_set, length)
 
     async def released(self) -> None:
         """The association has ended in order, and its connection is closed.

@@ -82,12 +82,16 @@ class OwnExchange:
         return self._requests.is_under_way
 
     async def request(
-        self, context_id: int, message: Request, data_set: AsyncIterator[bytes] | None
+        self,
+        context_id: int,
+        message: Request,
+        data_set: AsyncIterator[bytes | bytearray] | None,
+        length: int | None,
     ) -> Response:
         """See :class:`~sdcc.interfaces.IRequests`."""
         self._asked = command_name(message.command_field)
         try:
-            response: Response = await self._requests.request(context_id, message, data_set)
+            response: Response = await self._requests.request(context_id, message, data_set, length)
         except AssociationLost as error:
             raise self._lost or error from None
         self.answered += 1

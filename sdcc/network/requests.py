@@ -66,7 +66,11 @@ class Requests:
         return self._turn.locked
 
     async def request(
-        self, context_id: int, message: Request, data_set: AsyncIterator[bytes] | None = None
+        self,
+        context_id: int,
+        message: Request,
+        data_set: AsyncIterator[bytes | bytearray] | None = None,
+        length: int | None = None,
     ) -> Response:
         """See :class:`~sdcc.interfaces.IRequests`. Cancelled before the answer, it aborts the association.
 
@@ -81,7 +85,7 @@ class Requests:
             if data_set is None:
                 await self._sender.send(context_id, asked.encode())
             else:
-                await self._sender.stream(context_id, asked.encode(), data_set)
+                await self._sender.stream(context_id, asked.encode(), data_set, length)
             self._check()
             self.is_awaiting = not answer.called
             return await answer

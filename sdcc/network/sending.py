@@ -6,8 +6,7 @@ known here of what the messages say, or of what comes in.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -17,11 +16,11 @@ from sdcc.interfaces import AssociationLost
 
 #: What is given to the transport at once, in bytes, of a Data Set that comes in longer pieces.
 PORTION = 256 * 1024
-#: What is sent before the reactor turns to others, in bytes, and what a message, and each piece that its PDUs
-#: are made of, costs of them beyond its own: a peer may announce that it takes no more than two at once.
+#: What is sent before the reactor turns to others, in bytes, and what a message, and each of its PDUs, costs
+#: of them beyond its own: a peer may announce that it takes no more than two bytes at once.
 TURN = 1024 * 1024
 MESSAGE_SHARE = 32 * 1024
-PIECE_SHARE = 128
+PDU_SHARE = 256
 
 
 class Sender:
@@ -55,7 +54,10 @@ class Sender:
         #: Why nothing can be sent; empty: it can.
         self._lost = ""
         try:
-            self._fragment_room = fragment_room(maximum_length)
+            room = self._fragment_room = fragment_room(maximum_length)
+            #: What a byte of a Data Set costs of a turn.
+            self._weight = 1 + PDU_SHARE / room
+            self._portion = int(PORTION / self._weight)
         except ValueError as error:
             self._lost = f"the peer announced that it can take no message: {error}"
         #: Whether the transport takes no more for now.
@@ -114,25 +116,42 @@ class Sender:
             self._message.release()
         await self.room()
 
-    async def stream(self, context_id: int, command_set: bytes, data_set: AsyncIterator[bytes]) -> None:
+    async def stream(
+        self,
+        context_id: int,
+        command_set: bytes,
+        data_set: AsyncIterator[bytes | bytearray],
+        length: int | None = None,
+    ) -> None:
         """Send a message of whose Data Set no more is asked for than the transport takes.
 
+        :param length: bytes of `data_set`, where that is known: its last PDU then need not wait until it has
+            ended.
         :raises AssociationLost: the message is not sent, or not whole.
         :raises Exception: what `data_set` raised; the association is aborted then, because a message that
             was begun cannot be taken back, unless nothing of it had been sent.
         """
         await self._message.acquire()
-        has_begun = False
+        has_begun = is_whole = False
         try:
             await self.room()
-            command = b"".join(fragments(context_id, command_set, maximum_length=self._maximum_length))
+            # It goes with the first of the Data Set, and not before: it may be that nothing can be read.
+            before = b"".join(fragments(context_id, command_set, maximum_length=self._maximum_length))
             cutter = Cutter(context_id, is_command=False, room=self._fragment_room)
+            left = length
             async for chunk in data_set:
-                # The Command Set goes with the first of it, not before: it may be that nothing can be read.
-                before, has_begun = () if has_begun else ((command,),), True
-                await self._portions(chain(before, cutter.pieces(chunk)))
+                if left is not None:
+                    left -= len(chunk)
+                    is_whole = not left
+                for portion in cutter.portions(chunk, self._portion, before=before, is_last=is_whole):
+                    has_begun, before = True, b""
+                    await self._send_portion(portion)
+                if is_whole:
+                    break
+            if not is_whole:
+                has_begun = True
+                await self._send_portion(before + cutter.end())
             self._left -= MESSAGE_SHARE
-            await self._portions([(cutter.end(),)] if has_begun else [(command, cutter.end())])
             self._progressed()
         except AssociationLost:
             raise
@@ -145,26 +164,11 @@ class Sender:
             if isinstance(data_set, AsyncGenerator):
                 await data_set.aclose()
 
-    async def _portions(self, pdus: Iterable[Sequence[bytes | memoryview]]) -> None:
-        """Send PDUs, a portion when the transport has taken the one before.
-
-        :param pdus: each in pieces: they are copied once, when a portion is made of them.
-        """
-        portion: list[bytes | memoryview] = []
-        cost = 0
-        for pdu in pdus:
-            portion += pdu
-            cost += sum(map(len, pdu)) + PIECE_SHARE * len(pdu)
-            if cost >= PORTION:
-                await self._portion(portion, cost)
-                portion, cost = [], 0
-        if portion:
-            await self._portion(portion, cost)
-
-    async def _portion(self, pieces: list[bytes | memoryview], cost: int) -> None:
-        await self.room()
-        self._left -= cost
-        self._send(b"".join(pieces))
+    async def _send_portion(self, portion: bytes) -> None:
+        if self._left <= 0 or self.is_paused or self._lost:
+            await self.room()
+        self._left -= int(len(portion) * self._weight)
+        self._send(portion)
 
     # --- waiting ---
 

@@ -75,12 +75,12 @@ class Ready:
     #: Whose context it is.
     requests: IRequests
     context_id: int
-    first: bytes
-    rest: AsyncGenerator[bytes, None]
+    first: bytes | bytearray
+    rest: AsyncGenerator[bytes | bytearray, None]
     #: What it was converted to.
     scratch: IScratchFile | None
 
-    async def data_set(self) -> AsyncGenerator[bytes, None]:
+    async def data_set(self) -> AsyncGenerator[bytes | bytearray, None]:
         yield self.first
         async for block in self.rest:
             yield block
@@ -231,7 +231,10 @@ class Outgoing:
         found = ready.found
         self.is_sending = True
         try:
-            response = await ready.requests.request(ready.context_id, self._request(found), ready.data_set())
+            length = found.data_set_size if ready.scratch is None else None
+            response = await ready.requests.request(
+                ready.context_id, self._request(found), ready.data_set(), length
+            )
         finally:
             self.is_sending = False
             await ready.let_go()

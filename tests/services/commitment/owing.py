@@ -116,7 +116,7 @@ class Requests:
         #: (context ID, message, Data Set) of each request.
         self.asked = []
 
-    async def request(self, context_id, message, data_set=None):
+    async def request(self, context_id, message, data_set=None, length=None):
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         if isinstance(status, Exception):
             raise status

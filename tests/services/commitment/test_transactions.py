@@ -223,7 +223,7 @@ def test_one_that_its_peer_ends_the_association_at_does_not_keep_the_others(scen
     """As a peer does at every attempt that stumbles over it."""
 
     class Stumbling(OwnAssociation):
-        async def request(self, context_id, message, data_set=None):
+        async def request(self, context_id, message, data_set=None, length=None):
             response = await super().request(context_id, message, data_set)
             if report(self)[1].TransactionUID == "1.9.1":
                 raise AssociationLost("aborted by the peer")

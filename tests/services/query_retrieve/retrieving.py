@@ -197,7 +197,7 @@ class Association:
         self.received = []
         self.end = None
 
-    async def request(self, context_id, message, data_set=None):
+    async def request(self, context_id, message, data_set=None, length=None):
         assert context_id in self.contexts
         assert self.end is None
         data = b"".join([block async for block in data_set])
