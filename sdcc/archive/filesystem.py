@@ -1,8 +1,8 @@
 """The calls that touch the disk.
 
 The archive is given them as an argument, so that a simulation can stand in for the disk: fail
-a call, or lose at a crash what was not synced. All of them block and raise OSError; only
-worker threads make them, and the start of the service. Nothing here knows what an object is.
+a call, or lose at a crash what was not synced. But for two that say so, all of them block and raise
+OSError; only worker threads make them, and the start of the service. Nothing here knows what an object is.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from contextlib import suppress
 from itertools import islice
 
 from zope.interface import Interface, implementer
+
+from sdcc.archive import cached
 
 Buffer = bytes | bytearray | memoryview
 
@@ -33,6 +35,13 @@ class IFileSystem(Interface):
 
     def open_existing(path: str) -> int:
         """Open a file for reading."""
+
+    def open_cached(path: str) -> int | None:
+        """Open a file for reading, if that waits for no disk; None: it may. Never raises or blocks."""
+
+    def read_cached(file: int, offset: int, length: int) -> bytearray:
+        """Of a file of :meth:`open_cached`, as many bytes from an offset on as wait for no disk: fewer than
+        there are, perhaps none, but never more. Never raises or blocks."""
 
     def status(file: int) -> os.stat_result:
         """The size and the times of a file that is open."""
@@ -92,6 +101,12 @@ class FileSystem:
 
     def open_existing(self, path: str) -> int:
         return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would be waited for
+
+    def open_cached(self, path: str) -> int | None:
+        return cached.open_cached(path)
+
+    def read_cached(self, file: int, offset: int, length: int) -> bytearray:
+        return cached.read_cached(file, offset, length)
 
     def status(self, file: int) -> os.stat_result:
         return os.fstat(file)

@@ -80,6 +80,7 @@ class ObjectStore:
             clock=clock,
             minimum_free=minimum_free,
         )
+        self._closing = reading.Closing(run_in_thread, clock)
         #: In the order in which they were begun: so a stop abandons them.
         self._receptions: dict[Reception, None] = {}
         self._idle: str | None = "not started"
@@ -106,6 +107,7 @@ class ObjectStore:
         self._idle = "stopping"
         for reception in tuple(self._receptions):
             await reception.abandon(self._idle)
+        await self._closing.close_all()
         await self._space.stop()
         await self._run_in_thread(self._incoming.release)
 
@@ -176,9 +178,13 @@ class ObjectStore:
     def absolute(self, path: str) -> str:
         return f"{self._root}/{path}"
 
-    def read(self, path: str, data_set_size: int) -> AsyncGenerator[bytes, None]:
+    def read(self, path: str, data_set_size: int) -> AsyncGenerator[bytes | bytearray, None]:
         return reading.data_set(
-            self.absolute(path), data_set_size, filesystem=self._fs, run_in_thread=self._run_in_thread
+            self.absolute(path),
+            data_set_size,
+            filesystem=self._fs,
+            run_in_thread=self._run_in_thread,
+            closing=self._closing,
         )
 
     def scratch(self) -> ScratchFile:

@@ -1,7 +1,9 @@
-"""Files given to be sent on: in blocks that worker threads read, one of them ahead.
+"""Files given to be sent on: in blocks, one of them ahead.
 
-A small file costs one job of a thread, opening and closing included. Of a large one two blocks are in
-memory at most. A file that is open is closed by a thread too, whenever its reader has had enough.
+What the kernel has in memory is taken at once, in the reactor's thread, because handing it over from another
+takes longer than to copy it. For all else a worker thread waits for the disk: a small file costs it one job,
+opening and closing included. Of a large one two blocks are in memory at most. A file that is open is closed
+by a thread too, whenever its reader has had enough.
 """
 
 from __future__ import annotations
@@ -9,12 +11,17 @@ from __future__ import annotations
 import errno
 import stat
 import threading
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import suppress
+
+from twisted.internet.defer import succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.part10 import COUNTED_FROM, data_set_offset
 from sdcc.interfaces import RunInThread
+
+Block = bytes | bytearray
 
 #: Bytes of a block.
 BLOCK = 256 * 1024
@@ -22,49 +29,100 @@ BLOCK = 256 * 1024
 SMALL = 1024 * 1024
 
 
-async def data_set(
-    path: str, size: int, *, filesystem: IFileSystem, run_in_thread: RunInThread
-) -> AsyncGenerator[bytes, None]:
+def data_set(
+    path: str,
+    size: int,
+    *,
+    filesystem: IFileSystem,
+    run_in_thread: RunInThread,
+    closing: Closing | None = None,
+) -> AsyncGenerator[Block, None]:
     """The Data Set of a DICOM file, which is its end.
 
     :param path: absolute.
     :param size: bytes of the Data Set, as the index knows them.
+    :param closing: of what is read without waiting for the disk; None: a thread waits for all of it.
     :raises OSError: it cannot be read, or its Data Set is not of this size.
     """
-    async for block in _blocks(_File(path, filesystem, data_set_size=size), run_in_thread):
-        yield block
+    return _blocks(_File(path, filesystem, data_set_size=size), run_in_thread, closing)
 
 
-async def whole(
-    path: str, *, filesystem: IFileSystem, run_in_thread: RunInThread
-) -> AsyncGenerator[bytes, None]:
+def whole(path: str, *, filesystem: IFileSystem, run_in_thread: RunInThread) -> AsyncGenerator[Block, None]:
     """All bytes of a file.
 
     :param path: absolute.
     :raises OSError: it cannot be read.
     """
-    async for block in _blocks(_File(path, filesystem), run_in_thread):
-        yield block
+    return _blocks(_File(path, filesystem), run_in_thread)
 
 
-async def _blocks(file: _File, run_in_thread: RunInThread) -> AsyncGenerator[bytes, None]:
-    ahead: Awaitable[bytes | OSError] = run_in_thread(file.read)
+async def _blocks(
+    file: _File, run_in_thread: RunInThread, closing: Closing | None = None
+) -> AsyncGenerator[Block, None]:
+    """:param closing: of files that are read without waiting; None: none is."""
+
+    def next_block() -> Awaitable[Block | OSError]:
+        block = None if closing is None else file.read_cached()
+        return run_in_thread(file.read) if block is None else succeed(block)
+
+    ahead = next_block()
     try:
         while block := await ahead:
             if isinstance(block, OSError):
                 raise block
-            if file.is_closed:
+            if file.is_read:
                 yield block
                 return
-            ahead = run_in_thread(file.read)
+            ahead = next_block()
             yield block
     finally:
-        if not file.is_closed:
+        if closing is not None and file.is_read and not file.is_closed:
+            closing.add(file.close)
+        elif not file.is_closed:
             run_in_thread(file.close)  # not waited for: whoever drops a generator cannot
 
 
+class Closing:
+    """Has files closed by a thread, for which nobody waits: several in one job, and none later than
+    :attr:`PAUSE`."""
+
+    #: Seconds.
+    PAUSE = 0.5
+    #: Files that are open no longer than this.
+    MOST = 16
+
+    def __init__(self, run_in_thread: RunInThread, clock: IReactorTime) -> None:
+        self._run_in_thread = run_in_thread
+        self._clock = clock
+        self._waiting: list[Callable[[], None]] = []
+        self._timer: IDelayedCall | None = None
+
+    def add(self, close: Callable[[], None]) -> None:
+        self._waiting.append(close)
+        if len(self._waiting) >= self.MOST:
+            self.close_all()
+        elif self._timer is None:
+            self._timer = self._clock.callLater(self.PAUSE, self.close_all)
+
+    def close_all(self) -> Awaitable[None]:
+        """All that are to be closed are, when this has come to its end."""
+        if not self._waiting:
+            return succeed(None)
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        waiting, self._waiting = self._waiting, []
+        return self._run_in_thread(_each, waiting)
+
+
+def _each(calls: Iterable[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
+
+
 class _File:
-    """A file that is open from its first block to its last. Each call blocks; none raises.
+    """A file that is open from its first block to its last. No call raises; all block but
+    :meth:`read_cached`.
 
     :param data_set_size: of a DICOM file; None: all bytes of any file are wanted.
     """
@@ -76,9 +134,46 @@ class _File:
         #: Held while a block is read: the reader may close the file meanwhile.
         self._mutex = threading.Lock()
         self._file: int | None = None
-        self._position = self._end = 0
+        #: Of what is wanted; None: not known yet.
+        self._position: int | None = None
+        self._end = 0
         self._block = BLOCK
+        #: Whether the disk has been asked what the file is.
+        self._is_checked = False
         self.is_closed = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether there is no more to read."""
+        return self.is_closed or self._position == self._end
+
+    def read_cached(self) -> bytearray | None:
+        """The next block, of a DICOM file, if it waits for no disk; None: it may, or something is wrong.
+
+        Not to be called while a block is read.
+        """
+        if self._position is None and not self._begin_cached():
+            return None
+        file, position = self._file, self._position
+        if file is None or position is None:
+            return None
+        length = min(self._block, self._end - position)
+        is_last = position + length == self._end
+        # After the last block there must be nothing.
+        block = self._fs.read_cached(file, position, length + is_last)
+        if len(block) != length:
+            return None
+        self._position = position + length
+        return block
+
+    def _begin_cached(self) -> bool:
+        if self._data_set_size is None or (file := self._fs.open_cached(self._path)) is None:
+            return False
+        self._file = file
+        with suppress(ValueError):
+            start = data_set_offset(bytes(self._fs.read_cached(file, 0, COUNTED_FROM)))
+            self._begin_at(start, start + self._data_set_size)
+        return self._position is not None
 
     def read(self) -> bytes | OSError:
         """The next block, or why there is none. Empty at the end, and when it is closed."""
@@ -86,7 +181,7 @@ class _File:
             if self.is_closed:
                 return b""
             try:
-                return self._first() if self._file is None else self._next()
+                return self._next()
             except OSError as error:
                 self._close()
                 return error
@@ -96,30 +191,12 @@ class _File:
         with self._mutex:
             self._close()
 
-    def _first(self) -> bytes:
-        file = self._file = self._fs.open_existing(self._path)
-        status = self._fs.status(file)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "no regular file")
-        self._end = status.st_size
-        self._position = self._start(file)
-        self._block = SMALL if self._end - self._position <= SMALL else BLOCK
-        return self._next()
-
-    def _start(self, file: int) -> int:
-        """Where what is wanted begins."""
-        if self._data_set_size is None:
-            return 0
-        try:
-            start = data_set_offset(self._fs.read(file, 0, COUNTED_FROM))
-        except ValueError as error:
-            raise OSError(errno.EIO, str(error)) from None
-        if self._end - start != self._data_set_size:
-            raise OSError(errno.EIO, "the Data Set is not of the size that was received")
-        return start
-
     def _next(self) -> bytes:
-        assert self._file is not None
+        if self._file is None:
+            self._file = self._fs.open_existing(self._path)
+        if not self._is_checked:
+            self._check(self._file)
+        assert self._position is not None
         length = min(self._block, self._end - self._position)
         block = self._fs.read(self._file, self._position, length)
         if len(block) < length:
@@ -128,6 +205,32 @@ class _File:
         if self._position == self._end:
             self._close()
         return block
+
+    def _check(self, file: int) -> None:
+        """See to it that it is what it should be; what was read before stays read."""
+        status = self._fs.status(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        start = self._start(file, status.st_size)
+        if self._position is None:
+            self._begin_at(start, status.st_size)
+        self._is_checked = True
+
+    def _start(self, file: int, size: int) -> int:
+        """Where what is wanted begins."""
+        if self._data_set_size is None:
+            return 0
+        try:
+            start = data_set_offset(self._fs.read(file, 0, COUNTED_FROM))
+        except ValueError as error:
+            raise OSError(errno.EIO, str(error)) from None
+        if size - start != self._data_set_size:
+            raise OSError(errno.EIO, "the Data Set is not of the size that was received")
+        return start
+
+    def _begin_at(self, start: int, end: int) -> None:
+        self._position, self._end = start, end
+        self._block = SMALL if end - start <= SMALL else BLOCK
 
     def _close(self) -> None:
         self.is_closed = True

@@ -23,7 +23,7 @@ class ScratchFile:
         self._fs = filesystem
         self._run_in_thread = run_in_thread
 
-    def read(self) -> AsyncGenerator[bytes, None]:
+    def read(self) -> AsyncGenerator[bytes | bytearray, None]:
         return reading.whole(self.path, filesystem=self._fs, run_in_thread=self._run_in_thread)
 
     async def remove(self) -> None:

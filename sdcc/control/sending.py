@@ -181,7 +181,7 @@ class Sending:
         self._answers += 1
         self._tell(file, response.status, response.error_comment)
 
-    async def _blocks(self, file: OutgoingFile) -> AsyncIterator[bytes]:
+    async def _blocks(self, file: OutgoingFile) -> AsyncIterator[bytes | bytearray]:
         async for block in data_set(
             file.path, file.size, filesystem=self._filesystem, run_in_thread=self._run_in_thread
         ):

@@ -39,7 +39,7 @@ class IScratchFile(Interface):
 
     path = Attribute("str: absolute")
 
-    def read() -> AsyncGenerator[bytes, None]:
+    def read() -> AsyncGenerator[bytes | bytearray, None]:
         """All its bytes, as :meth:`IObjectStore.read` gives them.
 
         :raises OSError: it cannot be read.
@@ -73,7 +73,7 @@ class IObjectStore(Interface):
     def absolute(path: str) -> str:
         """The absolute path of a :attr:`StoredFile.path`."""
 
-    def read(path: str, data_set_size: int) -> AsyncGenerator[bytes, None]:
+    def read(path: str, data_set_size: int) -> AsyncGenerator[bytes | bytearray, None]:
         """The Data Set in a file, as it lies, in blocks read by a worker thread when they are asked for.
 
         The file is opened at the first block and closed at the end, also where the reader closes it early.

@@ -34,6 +34,17 @@ class Disk:
         #: Descriptor to path, of what is open.
         self.open = {}
         self.faults = []
+        #: Whether what the kernel has in memory is known.
+        self.is_cached = False
+
+    def open_cached(self, path):
+        file = self.real.open_cached(path) if self.is_cached else None
+        if file is not None:
+            self.open[file] = path
+        return file
+
+    def read_cached(self, file, offset, length):
+        return self.real.read_cached(file, offset, length) if self.is_cached else bytearray()
 
     def fail(self, call, number, *, at=1, path=""):
         """Let the `at`-th call from now on, of those whose path contains `path`, fail with an errno."""

@@ -9,7 +9,8 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 from zope.interface.verify import verifyObject
 
-from sdcc.archive.reading import BLOCK, SMALL
+from sdcc.archive.filesystem import FileSystem
+from sdcc.archive.reading import BLOCK, SMALL, Closing
 from sdcc.interfaces import IScratchFile, OutOfResources
 
 
@@ -97,6 +98,91 @@ def test_a_reader_that_leaves_while_a_block_is_read_leaves_nothing_open(make_sto
     threads.run()
     assert store.disk.called("open_existing") == store.disk.called("close")[-1:] == [file.path]
     assert [path for path in store.disk.open.values() if not path.endswith("/lock")] == []
+
+
+# --- what the kernel has in memory -----------------------------------------------------------
+
+
+@pytest.fixture
+def cached(make_store, threads):
+    """A store whose disk has all in memory, and whose threads do nothing until they are told to."""
+
+    stores = []
+
+    def cached(received, size):
+        store = make_store()
+        stores.append(store)
+        file, data = received(store, size)
+        assert FileSystem().open_cached(store.objects.absolute(file.path)), "this kernel does not tell"
+        store.disk.calls.clear()
+        store.disk.is_cached = True
+        store.objects._run_in_thread = store.objects._closing._run_in_thread = threads
+        return store, file, data
+
+    yield cached
+    for store in stores:
+        store.objects._closing.close_all()
+    threads.run_all()
+
+
+@pytest.mark.parametrize("size", [0, 2, SMALL - 2000, SMALL, SMALL + BLOCK, 5 * BLOCK + 2])
+def test_what_is_in_memory_is_read_without_a_thread(cached, received, blocks, threads, size):
+    store, file, data = cached(received, size)
+    assert b"".join(blocks(store, file)) == data
+    assert threads.waiting == []
+    assert store.disk.calls == []
+
+
+def test_what_was_read_from_memory_is_closed_by_a_thread_before_long(cached, received, blocks, threads):
+    store, file, _ = cached(received, 10)
+    for _ in range(Closing.MOST - 1):
+        blocks(store, file)
+    assert threads.waiting == []
+    store.clock.advance(Closing.PAUSE)
+    threads.run()
+    assert len(store.disk.called("close")) == Closing.MOST - 1
+    for _ in range(Closing.MOST):
+        blocks(store, file)
+    threads.run()
+    assert len(store.disk.called("close")) == 2 * Closing.MOST - 1
+    store.clock.advance(Closing.PAUSE)
+    assert threads.waiting == []
+
+
+def test_a_stop_closes_what_was_read(cached, received, blocks, threads):
+    store, file, _ = cached(received, 10)
+    blocks(store, file)
+    stopped = ensureDeferred(store.objects.stop())
+    threads.run()
+    assert store.disk.called("close")[0] == file.path
+    threads.run_all()
+    assert stopped.called
+
+
+def test_what_is_no_more_in_memory_is_waited_for_by_a_thread(cached, received, build, threads):
+    """From the block on that is not there any more."""
+    store, file, data = cached(received, SMALL + 4 * BLOCK)
+    iterator = store.objects.read(file.path, file.data_set_size)
+    got = [build.result_of(anext(iterator))]  # and the second is there already
+    store.disk.is_cached = False
+    got.append(build.result_of(anext(iterator)))
+    reading = ensureDeferred(blocks_of(iterator))
+    threads.run_all()
+    assert b"".join([*got, *reading.result]) == data
+    assert store.disk.called("open_existing") == []
+    assert store.disk.called("close") == [file.path]
+
+
+def test_a_file_in_memory_that_is_not_of_the_size_that_was_received(cached, received, build, threads):
+    """A thread looks what is wrong with it, and says so."""
+    store, file, _ = cached(received, 10)
+    for size in (file.data_set_size - 1, file.data_set_size + 1):
+        reading = ensureDeferred(blocks_of(store.objects.read(file.path, size)))
+        threads.run_all()
+        assert reading.result.check(OSError)
+        assert "the Data Set is not of the size" in str(reading.result.value)
+        reading.addErrback(lambda _: None)
+    assert store.disk.called("close") == [file.path] * 2
 
 
 # --- what cannot be read ---------------------------------------------------------------------
