@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 
+from sdcc import conformance
 from sdcc.config import Remote
-from sdcc.interfaces import Outcome
+from sdcc.dimse.messages import EventReportRequest
+from sdcc.interfaces import AssociationLost, Outcome
 from sdcc.network.addresses import ip_address
 from sdcc.upper_layer.pdu import Abort, AssociateAC, AssociateRJ
 
@@ -127,6 +129,28 @@ def test_it_can_be_undone(world: Any, lines: list[str], build: SimpleNamespace, 
     assert isinstance(new.received()[0], AssociateAC)
     world.server.go_on()
     assert lines.count("SDCC takes associations again") == 1
+
+
+def test_when_it_is_undone_what_has_come_is_begun_also_while_a_peer_is_yet_to_answer_us(
+    world: Any, build: SimpleNamespace
+) -> None:
+    peer = world.peer().ask()
+    peer.send(build.action())
+    [asked] = world.commitment.operations
+    report = EventReportRequest(
+        message_id=1,
+        affected_sop_class_uid=conformance.STORAGE_COMMITMENT,
+        affected_sop_instance_uid=conformance.STORAGE_COMMITMENT_INSTANCE,
+        event_type_id=1,
+    )
+    reporting = ensureDeferred(asked.requests.request(9, report))
+    reporting.addErrback(lambda failure: failure.trap(AssociationLost))
+    world.server.drain()
+    peer.send(build.echo(2))
+    peer.received()
+    world.server.go_on()
+    assert peer.statuses() == [0]
+    peer.lose()
 
 
 def test_it_can_be_done_again(world: Any, lines: list[str], build: SimpleNamespace) -> None:
