@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from sdcc.config import (
 )
 from sdcc.conformance import storage_class
 
+OPERATIONS = Path(__file__).parent.parent / "docs" / "operations.rst"
 PRIVATE = storage_class("1.2.3.4", "Private", "PV")
 #: Every table, with values none of which is among :data:`OTHERS`.
 RUNNING = Configuration(
@@ -86,6 +88,21 @@ def test_every_key_says_when_it_takes_effect() -> None:
     """A key that is new must be written down, in the order of its table."""
     found = {TABLE_OF.get(field, field): [each.name for each in fields(cls)] for field, cls in tables()}
     assert {table: list(keys) for table, keys in EFFECTS.items()} == found
+
+
+def test_the_documentation_says_the_same() -> None:
+    """In the table of docs/operations.rst."""
+    row = re.compile(r"``\[+([a-z]+)\]+`` +(at once|after a restart) +(``[a-z_, `]+``)$", re.MULTILINE)
+    told = {
+        (table, Effect(effect)): re.findall("[a-z_]+", keys)
+        for table, effect, keys in row.findall(OPERATIONS.read_text("utf-8"))
+    }
+    assert told == {
+        (table, effect): names
+        for table, keys in EFFECTS.items()
+        for effect in Effect
+        if (names := [key for key in keys if keys[key] is effect])
+    }
 
 
 def test_nothing_differs_in_the_same_file_read_again() -> None:
