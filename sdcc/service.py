@@ -171,7 +171,7 @@ class SDCC(Service):
 
     def _hang_up(self) -> None:
         log.info("SIGHUP: the configuration is read again")
-        ensureDeferred(self.reload()).addErrback(_trap_refusal)
+        ensureDeferred(self.reload()).addErrback(_not_reloaded)
 
     # --- stopping ---
 
@@ -253,9 +253,10 @@ class SDCC(Service):
             self._parts.objects.doubt()
 
 
-def _trap_refusal(failure: Failure) -> None:
-    """The log has said why."""
-    failure.trap(CannotDo)
+def _not_reloaded(failure: Failure) -> None:
+    """Of a file that cannot be used the log has said why."""
+    if failure.check(CannotDo) is None:
+        log.failure("the configuration stays as it is", failure)
 
 
 def address_of(port: IListeningPort) -> tuple[str, int]:

@@ -172,6 +172,21 @@ def test_while_it_stops_a_hang_up_changes_nothing(tmp_path: Path, logged: list[L
     assert lines(logged)[-1].startswith("The configuration stays as it is: ")
 
 
+def test_a_hang_up_that_meets_a_fault_of_the_program_is_in_the_log(
+    process: Process, logged: list[LogEvent]
+) -> None:
+    async def fail() -> None:
+        raise ValueError("a fault")
+
+    process.service._reloading.reload = fail
+    process.kill(signal.SIGHUP)
+    assert lines(logged) == [
+        "SIGHUP: the configuration is read again",
+        "the configuration stays as it is",
+    ]
+    assert logged[-1]["log_failure"].check(ValueError)
+
+
 def test_an_administrator_drains_it_and_has_it_go_on(process: Process) -> None:
     service = process.service
     assert not service.is_draining
