@@ -37,6 +37,7 @@ class Parts:
     :param is_stopping: asked before each association is let in.
 
     :ivar threads: all that have to be started and stopped.
+    :ivar run_loosely: runs in a thread what may hang, and what no stop waits for.
     :ivar caller: of associations to the `[[remote]]`.
     """
 
@@ -56,6 +57,7 @@ class Parts:
         self._reading_threads = world.threads(reactor, "reading", 2)  # for what may take longer
         self.threads = (storage_threads, index_threads, self._reading_threads)
         lookup_threads = LooseThreads(reactor, "lookup")  # a resolver may hang for long
+        self.run_loosely = lookup_threads.run
         self._tokens = Tokens(world.new_token())
         self.objects = ObjectStore(
             configuration.storage.directory,
@@ -102,11 +104,12 @@ class Parts:
         )
         self._waiting = WaitingBytes()
         self.storage = StorageProvider(self.objects, self.index, lambda: self._waiting.refusal)
+        self._query = QueryProvider(self.index, maximum_answers=configuration.query.maximum_answers)
         self.server = self._server(
             is_stopping,
             VerificationProvider(),
             self.storage,
-            QueryProvider(self.index, maximum_answers=configuration.query.maximum_answers),
+            self._query,
             RetrieveProvider(self.objects, self.index, self.converter, self.caller, reactor),
             CommitmentProvider(self.transactions, storage_threads.run, lambda: self.objects.refusal),
         )
@@ -117,12 +120,15 @@ class Parts:
         sop_classes = configuration.sop_classes
         circumstances = Circumstances(
             is_stopping=is_stopping,
+            is_draining=lambda: self.server.is_draining,
             storage_refusal=lambda: self.storage.refusal,
         )
+        self._acceptor = Acceptor(configuration, sop_classes, limits, circumstances, self._resolver)
+        self._registry = Registry(sop_classes, providers)
         return AssociationServer(
-            acceptor=Acceptor(configuration, sop_classes, limits, circumstances, self._resolver),
-            registry=Registry(sop_classes, providers),
-            sop_classes=sop_classes,
+            acceptor=self._acceptor,
+            registry=self._registry,
+            sop_classes=self._registry.sop_classes,
             limits=limits,
             waiting=self._waiting,
             settings=configuration.association,
@@ -130,6 +136,30 @@ class Parts:
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
             at_cut=self.caller.stop,
         )
+
+    def reconfigure(self, configuration: Configuration) -> None:
+        """Go by another configuration from now on, as far as that is possible; what is open is not touched.
+
+        Of what has to wait for a restart it says the same as the one before.
+        """
+        before, self._configuration = self._configuration, configuration
+        sop_classes, association = configuration.sop_classes, configuration.association
+        self._registry.extend(sop_classes)
+        self._acceptor.reconfigure(configuration, sop_classes)
+        self.server.reconfigure(association)
+        self._query.reconfigure(maximum_answers=configuration.query.maximum_answers)
+        self.objects.reconfigure(
+            minimum_free=configuration.storage.minimum_free,
+            maximum_object_size=configuration.storage.maximum_object_size,
+        )
+        self._resolver.forget()
+        self.caller.reconfigure(
+            configuration.remotes,
+            maximum_pdu_length=association.maximum_pdu_length,
+            timeouts=Timeouts.of(association),
+        )
+        if configuration.remotes != before.remotes:
+            self.transactions.retry()
 
     def look(self) -> Look | None:
         """Through what a server may have spoilt that did not stop in order; None: all of them did.

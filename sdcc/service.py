@@ -1,30 +1,41 @@
-"""SDCC as it starts and stops: in which order.
+"""SDCC as it starts and stops: in which order. And what it is told meanwhile.
 
 Starting: the ports are bound first, while the process may still have the privileges for it;
 then storage and index are made ready, as the user that the process stays. Stopping: no new
 connections, associations drained, then the index, then the storage, then the threads.
+
+SIGHUP has the configuration read again. SIGTERM and SIGINT are the reactor's, which stops the service; while
+it stops, another of them ends what it waits for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Callable, Mapping
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from sdcc import __version__
-from sdcc.config import Configuration, Local
+from sdcc.config import Configuration, Local, load
 from sdcc.inspection.look import Look
+from sdcc.interfaces.administration import CannotDo, Facts
 from sdcc.network.server import BACKLOG
 from sdcc.parts import Parts
+from sdcc.reloading import Reloading
+from sdcc.signals import Signals
 from sdcc.world import REAL, Reactor, World
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc")
+
+#: Seconds that what is under way in threads has, when the stop is to be one at once.
+LAST_SECONDS = 2.0
 
 
 class CannotStart(Exception):
@@ -35,17 +46,40 @@ class SDCC(Service):
     """The server, as a Twisted service."""
 
     def __init__(self, configuration: Configuration, reactor: Reactor, world: World = REAL) -> None:
-        self._configuration = configuration
         self._reactor = reactor
         self._parts = Parts(configuration, reactor, world, is_stopping=lambda: self._is_stopping)
+        self._reloading = Reloading(
+            configuration,
+            read=load,
+            run_in_thread=self._parts.run_loosely,
+            reconfigure=self._parts.reconfigure,
+        )
+        self._signals = Signals(world.set_signal, reactor)
         self._ports: list[IListeningPort] = []
         self._is_stopping = False
+        #: Fires when what is left of a stop is not waited for any more.
+        self._given_up: Deferred[None] = Deferred()
+        self._last_call: IDelayedCall | None = None
         self._look: Look | None = None
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Interface and port of each open port, in the configuration's order."""
         return tuple(map(address_of, self._ports))
+
+    @property
+    def configuration(self) -> Configuration:
+        """The one in effect: as it was started with, and what reloads have changed."""
+        return self._reloading.configuration
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._is_stopping
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether :meth:`drain` lets nobody in."""
+        return self._parts.server.is_draining
 
     # --- starting ---
 
@@ -54,7 +88,7 @@ class SDCC(Service):
 
         :raises CannotStart: one cannot be bound.
         """
-        for (interface, port), locals_ in ports(self._configuration.locals):
+        for (interface, port), locals_ in ports(self.configuration.locals):
             titles = ", ".join(locals_)
             try:
                 factory = self._parts.server.port(locals_)
@@ -78,16 +112,13 @@ class SDCC(Service):
         if not self._ports:
             self.privilegedStartService()
         super().startService()
-        parts, directory = self._parts, self._configuration.storage.directory
+        self._signals.hear(signal.SIGHUP, self._hang_up)
         try:
-            parts.objects.prepare()
-            parts.journal.prepare()
-        except OSError as error:
-            raise CannotStart(f"[storage] directory {directory}: {error.strerror or error}") from None
-        try:
-            parts.index.prepare()
-        except (OSError, ValueError) as error:
-            raise CannotStart(f"[index] {error}") from None
+            self._prepare()
+        except CannotStart:
+            self._signals.restore()
+            raise
+        parts = self._parts
         for threads in parts.threads:
             threads.start()
         parts.objects.start()
@@ -99,9 +130,48 @@ class SDCC(Service):
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
-            directory=directory,
-            index=self._configuration.index_name,
+            directory=self.configuration.storage.directory,
+            index=self.configuration.index_name,
         )
+
+    def _prepare(self) -> None:
+        parts, directory = self._parts, self.configuration.storage.directory
+        try:
+            parts.objects.prepare()
+            parts.journal.prepare()
+        except OSError as error:
+            raise CannotStart(f"[storage] directory {directory}: {error.strerror or error}") from None
+        try:
+            parts.index.prepare()
+        except (OSError, ValueError) as error:
+            raise CannotStart(f"[index] {error}") from None
+
+    # --- running ---
+
+    async def reload(self) -> Facts:
+        """See :class:`~sdcc.interfaces.administration.IAdministration`."""
+        changes = await self._reloading.reload()
+        return {"changed": [*changes.at_once], "after_restart": [*changes.after_restart]}
+
+    def drain(self, is_on: bool = True) -> Facts:
+        """See :class:`~sdcc.interfaces.administration.IAdministration`."""
+        server = self._parts.server
+        if not self._is_stopping:
+            (server.drain if is_on else server.go_on)()
+        return {"state": self._state, "open": server.open_associations}
+
+    @property
+    def _state(self) -> str:
+        """In the words of `IAdministration.status`."""
+        if self._is_stopping:
+            return "stopping"
+        if self.is_draining:
+            return "draining"
+        return "degraded" if self._parts.storage.refusal else "ready"
+
+    def _hang_up(self) -> None:
+        log.info("SIGHUP: the configuration is read again")
+        ensureDeferred(self.reload()).addErrback(_not_reloaded)
 
     # --- stopping ---
 
@@ -109,9 +179,37 @@ class SDCC(Service):
         super().stopService()
         return ensureDeferred(self._stop())
 
+    def cut(self) -> None:
+        """While it stops: wait for peers no more, and not for long for what is under way in threads.
+
+        Nothing that was answered is lost. An object that was not may be, or may be stored all the same.
+        """
+        if self._last_call is not None:
+            return
+        log.warn(
+            "SDCC stops at once, associations that are cut: {number}",
+            number=self._parts.server.open_associations,
+        )
+        self._last_call = self._reactor.callLater(LAST_SECONDS, self._given_up.callback, None)
+        self._parts.server.cut()
+
     async def _stop(self) -> None:
         self._is_stopping = True
-        log.info("SDCC is stopping")
+        self._reloading.stop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._signals.hear(number, self.cut)
+        log.info(
+            "SDCC is stopping, associations: {number}, drain_timeout: {seconds:g} s",
+            number=self._parts.server.open_associations,
+            seconds=self.configuration.association.drain_timeout,
+        )
+        await self._end_parts()
+        self._signals.restore()
+        if self._last_call is not None and self._last_call.active():
+            self._last_call.cancel()
+        log.info("SDCC has stopped")
+
+    async def _end_parts(self) -> None:
         parts = self._parts
         steps = (
             *(port.stopListening for port in self._ports),
@@ -129,16 +227,36 @@ class SDCC(Service):
             *(threads.stop for threads in parts.threads),
         )
         for step in steps:
-            try:
-                await maybeDeferred(step)
-            except Exception:  # the boundary: what is left must be stopped all the same
-                log.failure("a step of the stop failed")
-        log.info("SDCC has stopped")
+            await self._unless_given_up(step)
+            if self._given_up.called:
+                log.warn("SDCC waits no more for what is under way: the next start looks through it")
+                return
+
+    async def _unless_given_up(self, step: Callable[[], object]) -> None:
+        """Return when a step has ended, or is not waited for any more."""
+        over: Deferred[None] = Deferred()
+
+        def end(_: object) -> None:
+            if not over.called:
+                over.callback(None)
+
+        def failed(failure: Failure) -> None:  # the boundary: what is left must be stopped all the same
+            log.failure("a step of the stop failed", failure)
+
+        maybeDeferred(step).addErrback(failed).addBoth(end)
+        self._given_up.addCallback(end)
+        await over
 
     def _hand_doubts_on(self) -> None:
         if self._parts.index.leaves_doubts:
             log.warn("The index does not say what became of some objects: the next start looks through them")
             self._parts.objects.doubt()
+
+
+def _not_reloaded(failure: Failure) -> None:
+    """Of a file that cannot be used the log has said why."""
+    if failure.check(CannotDo) is None:
+        log.failure("the configuration stays as it is", failure)
 
 
 def address_of(port: IListeningPort) -> tuple[str, int]:

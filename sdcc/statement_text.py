@@ -123,7 +123,7 @@ The application context is neither of those of 2.1.1.           1/1/2  applicati
 The called AE title is no local AE title of the port.           1/1/7  called-AE-title-not-recognized
 The calling AE title is not let in, or not from its address.    1/1/3  calling-AE-title-not-recognized
 A limit of 2.1.2 is reached.                                    2/3/2  local-limit-exceeded
-SDCC is stopping.                                               2/3/1  temporary-congestion
+SDCC is stopping or draining.                                   2/3/1  temporary-congestion
 Storage alone is proposed, and at present nothing can be kept.  2/3/1  temporary-congestion
 ==============================================================  =====  ==============================
 

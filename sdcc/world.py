@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres_driver import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import IIndex, RunInThread
+from sdcc.signals import SetSignal
 from sdcc.threads import Threads
 
 T = TypeVar("T")
@@ -123,6 +125,8 @@ class World:
     #: Tells the administrator whose folder in `incoming` it is.
     process: Callable[[], str] = host_and_pid
     index_of: IndexOf = index_of
+    #: Sets what hears a signal.
+    set_signal: SetSignal = signal.signal
 
 
 REAL = World()

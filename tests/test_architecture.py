@@ -20,6 +20,7 @@ ROOMS = {
     "interfaces": {"queries"},
     "lean": set(),
     "queries": set(),
+    "signals": set(),
     "printable": set(),
     "restructuredtext": set(),
     "statement_retrieval_text": set(),
@@ -42,12 +43,15 @@ ROOMS = {
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
     "inspection": {"archive", "interfaces", "printable"},
-    "world": {"archive", "config", "conversion", "index", "interfaces", "threads"},
+    "world": {"archive", "config", "conversion", "index", "interfaces", "signals", "threads"},
     "parts": {
         *("archive", "config", "conformance", "conversion", "inspection", "interfaces"),
         *("network", "services", "threads", "world"),
     },
-    "service": {"config", "inspection", "network", "parts", "world"},
+    "reloading": {"config", "interfaces"},
+    "service": {
+        *("config", "inspection", "interfaces", "network", "parts", "reloading", "signals", "world"),
+    },
     "tap": {"config", "lean", "service", "world"},
     "control": {
         *("archive", "config", "conformance", "dimse", "index", "inspection"),

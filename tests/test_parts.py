@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc.config import Configuration
+from sdcc.config import Configuration, Remote
 from sdcc.parts import Parts
 from sdcc.world import World
 
@@ -39,6 +39,21 @@ def test_all_threads_are_started_and_stopped(parts: Parts, threads: dict[str, in
     """Of the index there is one: transactions go one after the other."""
     assert threads == {"storage": Configuration().storage.threads, "index": 1, "reading": 2}
     assert [each.name for each in parts.threads] == [*threads]
+
+
+def test_other_remotes_are_looked_up_and_told_what_is_owed_at_once(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names are looked up anew whatever has changed: a reload is how an administrator asks for that."""
+    done: list[str] = []
+    monkeypatch.setattr(parts._resolver, "forget", lambda: done.append("forget"))
+    monkeypatch.setattr(parts.transactions, "retry", lambda: done.append("retry"))
+    remotes = (Remote(ae_title="CT01", address="10.0.0.1", port=104),)
+    parts.reconfigure(Configuration(remotes=remotes))
+    assert done == ["forget", "retry"]
+    assert parts.caller.may_call("CT01")
+    parts.reconfigure(Configuration(remotes=remotes))
+    assert done == ["forget", "retry", "forget"]
 
 
 @pytest.mark.usefixtures("parts")

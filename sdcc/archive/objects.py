@@ -85,6 +85,11 @@ class ObjectStore:
         self._receptions: dict[Reception, None] = {}
         self._idle: str | None = "not started"
 
+    def reconfigure(self, *, minimum_free: int, maximum_object_size: int) -> None:
+        """Keep so much free from now on, and take objects of such a size from the next one on."""
+        self._maximum_object_size = maximum_object_size
+        self._space.reconfigure(minimum_free=minimum_free)
+
     @property
     def refusal(self) -> str | None:
         return self._idle or self._space.shortage

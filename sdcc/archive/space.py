@@ -42,7 +42,8 @@ class FreeSpace:
         self._run_in_thread = run_in_thread
         self._clock = clock
         self._minimum = minimum_free
-        self._free = 0
+        #: None: nobody has looked yet.
+        self._free: int | None = None
         #: Why no object is taken at present.
         self.shortage: str | None = None
         self._watch = LoopingCall(lambda: ensureDeferred(self._look()))
@@ -59,6 +60,12 @@ class FreeSpace:
         if not self._watch.running:
             self._ended = self._watch.start(INTERVAL, now=False)
 
+    def reconfigure(self, *, minimum_free: int) -> None:
+        """Keep so many bytes free from now on, as far as the free space is known."""
+        self._minimum = minimum_free
+        if self._free is not None and self.shortage in (None, UNDER_THE_FLOOR):
+            self._learn(self._free)  # of a disk that does not answer there is nothing new
+
     async def stop(self) -> None:
         """Return when no look is under way any more."""
         ended, self._ended = self._ended, None
@@ -68,7 +75,7 @@ class FreeSpace:
 
     def take(self, size: int) -> bool:
         """Whether so many bytes can be written with the floor still free; if so, they count as written."""
-        if not self._minimum:
+        if not self._minimum or self._free is None:
             return True
         if self._free - size < self._minimum:
             return False
@@ -97,7 +104,7 @@ class FreeSpace:
             self._log.warn(
                 "No object is taken: {shortage} ({free} bytes free, {minimum} wanted)",
                 shortage=shortage,
-                free=self._free,
+                free=self._free or 0,
                 minimum=self._minimum,
             )
         elif self.shortage and not shortage:

@@ -1,9 +1,10 @@
 """The configuration: `sdcc.toml` as frozen dataclasses.
 
-`tables` are the contract, `kinds` and `reading` what values may be, and `loading` is from the file to the
-tables.
+`tables` are the contract, `kinds` and `reading` what values may be, `loading` is from the file to the
+tables, and `changes` what may become of one file after another.
 """
 
+from sdcc.config.changes import EFFECTS, Changes, Effect, compare
 from sdcc.config.loading import ConfigurationError, load
 from sdcc.config.tables import (
     HTTP,
@@ -21,18 +22,22 @@ from sdcc.config.tables import (
 )
 
 __all__ = [
+    "EFFECTS",
     "HTTP",
     "INDEX_FILE_NAME",
     "TLS",
     "Access",
     "AssociationSettings",
+    "Changes",
     "Configuration",
     "ConfigurationError",
+    "Effect",
     "Index",
     "Local",
     "Manhole",
     "QuerySettings",
     "Remote",
     "Storage",
+    "compare",
     "load",
 ]

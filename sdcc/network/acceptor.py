@@ -67,6 +67,8 @@ class Circumstances:
     is_stopping: Callable[[], bool]
     #: Why nothing can be stored at present, if so.
     storage_refusal: Callable[[], str | None]
+    #: Whether those that are open end, and no other is let in, though the process goes on.
+    is_draining: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,8 @@ def association_limits(case: Case) -> Refused | None:
 def circumstances(case: Case) -> Refused | None:
     if case.circumstances.is_stopping():
         cause: str | None = "stopping"
+    elif case.circumstances.is_draining():
+        cause = "draining"
     elif not proposes_only_storage(case):
         return None
     else:
@@ -203,6 +207,18 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the configuration says at present: a request is judged by the same from first to last."""
+
+    access: Access
+    #: By AE title, whatever port they stand on.
+    locals: Mapping[str, Local]
+    remotes: Mapping[str, Remote]
+    maximum_length: int
+    sop_classes: Mapping[str, conformance.SOPClass]
+
+
 class Acceptor:
     """Judges the requests that come to one process.
 
@@ -218,13 +234,22 @@ class Acceptor:
         circumstances: Circumstances,
         resolve: Resolve,
     ) -> None:
-        self._access = configuration.access
-        self._sop_classes = sop_classes
-        self._maximum_length = configuration.association.maximum_pdu_length
         self._limits = limits
         self._circumstances = circumstances
         self._resolve = resolve
-        self._remotes = {remote.ae_title: remote for remote in configuration.remotes}
+        self.reconfigure(configuration, sop_classes)
+
+    def reconfigure(
+        self, configuration: Configuration, sop_classes: Mapping[str, conformance.SOPClass]
+    ) -> None:
+        """Judge by this from the next request on."""
+        self._terms = Terms(
+            access=configuration.access,
+            locals={local.ae_title: local for local in configuration.locals},
+            remotes={remote.ae_title: remote for remote in configuration.remotes},
+            maximum_length=configuration.association.maximum_pdu_length,
+            sop_classes=sop_classes,
+        )
 
     async def judge(
         self, request: AssociateRQ, address: str, locals_: Mapping[str, Local]
@@ -232,16 +257,19 @@ class Acceptor:
         """Answer a request that came from `address` to a port that `locals_` share.
 
         An :class:`Accepted` has taken its slot: give it back when the association ends.
+
+        :param locals_: as they were when the port was opened.
         """
-        remote = self._remotes.get(request.calling_ae)
+        terms = self._terms
+        remote = terms.remotes.get(request.calling_ae)
         case = Case(
             request=request,
             address=ip_address(address),
-            locals=locals_,
+            locals={title: terms.locals.get(title, local) for title, local in locals_.items()},
             remote=remote,
-            remote_addresses=await self._addresses(remote),
-            sop_classes=self._sop_classes,
-            access=self._access,
+            remote_addresses=await self._addresses(remote) if terms.access.check_address else frozenset(),
+            sop_classes=terms.sop_classes,
+            access=terms.access,
             limits=self._limits,
             circumstances=self._circumstances,
         )
@@ -250,7 +278,7 @@ class Acceptor:
                 return refused
         permitted = permission(case)
         answer = negotiation.accept(
-            request, self._sop_classes, maximum_length=self._maximum_length, services=permitted.services
+            request, terms.sop_classes, maximum_length=terms.maximum_length, services=permitted.services
         )
         return Accepted(
             answer=answer,
@@ -260,6 +288,4 @@ class Acceptor:
         )
 
     async def _addresses(self, remote: Remote | None) -> frozenset[IPAddress]:
-        if remote is None or not self._access.check_address:
-            return frozenset()
-        return await self._resolve(remote.address)
+        return frozenset() if remote is None else await self._resolve(remote.address)

@@ -80,6 +80,10 @@ class Resolver:
             ensureDeferred(self._ask(host))
         return await answer
 
+    def forget(self) -> None:
+        """Ask anew for every name from now on."""
+        self._known.clear()
+
     async def _ask(self, host: str) -> None:
         addresses: frozenset[IPAddress] = frozenset()
         try:

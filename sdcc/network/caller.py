@@ -72,16 +72,20 @@ class Caller:
         maximum_pdu_length: int,
         timeouts: Timeouts,
     ) -> None:
-        self._remotes = {remote.ae_title: remote for remote in remotes if remote.port is not None}
         self._reactor = reactor
         self._resolve = resolve
-        self._maximum_pdu_length = maximum_pdu_length
-        self._timeouts = timeouts
+        self.reconfigure(remotes, maximum_pdu_length=maximum_pdu_length, timeouts=timeouts)
         self._numbers = count(1)
         #: Those that stand: the reactor knows them as long.
         self._open: WeakSet[OwnAssociation] = WeakSet()
         self._connecting: set[Deferred[None]] = set()
         self._is_stopped = False
+
+    def reconfigure(self, remotes: Iterable[Remote], *, maximum_pdu_length: int, timeouts: Timeouts) -> None:
+        """Open associations so from the next one on."""
+        self._remotes = {remote.ae_title: remote for remote in remotes if remote.port is not None}
+        self._maximum_pdu_length = maximum_pdu_length
+        self._timeouts = timeouts
 
     def may_call(self, ae_title: str) -> bool:
         return ae_title in self._remotes

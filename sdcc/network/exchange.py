@@ -182,6 +182,11 @@ class Exchange:
         self._is_draining = True
         self.serve()
 
+    def go_on(self) -> None:
+        """After :meth:`drain`: begin again what comes, and what has come meanwhile."""
+        self._is_draining = False
+        self.serve()
+
     def end(self, cause: str) -> None:
         """The association is gone. A request that came whole is still performed, another is abandoned.
 

@@ -101,6 +101,7 @@ class AcceptorProtocol(Connection):
         self._accepted: Accepted | None = None
         self._exchange: Exchange | None = None
         self._progress: ProgressWatch | None = None
+        self._parting = ""
         self._has_sent = False
         self._gathered = 0
         self._is_in_log = False
@@ -256,6 +257,7 @@ class AcceptorProtocol(Connection):
             line=f"{self._name} opened from {self._address}, {len(accepted.contexts)} of "
             f"{len(request.presentation_contexts)} contexts accepted",
         )
+        self.association.announce(accepted.answer.maximum_length)
         self.perform(self.association.accept(accepted.answer))
 
     def _read_on(self) -> None:
@@ -301,7 +303,7 @@ class AcceptorProtocol(Connection):
         )
 
     def drained(self) -> None:
-        self.abort("SDCC is stopping")
+        self.abort(self._parting)
         self._flow.close()  # what had come before may yet say that the association is over
         self.transport.loseConnection()
 
@@ -315,12 +317,26 @@ class AcceptorProtocol(Connection):
 
     # --- the end ---
 
-    def drain(self) -> None:
-        """End now if nothing is under way, else as soon as nothing is."""
+    @property
+    def has_association(self) -> bool:
+        """Whether one was established whose operations are not all over."""
+        return self._exchange is not None
+
+    def drain(self, cause: str) -> None:
+        """End now if nothing is under way, else as soon as nothing is.
+
+        :param cause: for the log.
+        """
+        self._parting = cause
         if self._exchange is None:
             self.drained()
         else:
             self._exchange.drain()
+
+    def go_on(self) -> None:
+        """After :meth:`drain`: one that has not ended stays."""
+        if self._exchange is not None:
+            self._exchange.go_on()
 
     def cut(self) -> None:
         """End at once."""

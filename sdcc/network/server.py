@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
 
 from sdcc.config import AssociationSettings, Local
 from sdcc.conformance import SOPClass
@@ -18,8 +20,14 @@ from sdcc.network.protocol import AcceptorProtocol, Surroundings
 from sdcc.network.refusals import ELSEWHERE, RefusalLog
 from sdcc.services.registry import Registry
 
+#: Not of a class, whose name would take the place of this one.
+log = Logger(namespace="sdcc.association")
+
 #: Connections that have no association: before A-ASSOCIATE-RQ, or after the end until the peer closes.
 MAXIMUM_WAITING = 2000
+#: Why associations end that nothing is under way over.
+STOPPING = "SDCC is stopping"
+DRAINING = "SDCC is draining"
 #: Connections that wait to be accepted. One more is not heard, and asks again after a second or three: a
 #: crowd that comes at once must not do that to others.
 BACKLOG = 1024
@@ -68,6 +76,8 @@ class AssociationServer:
         self._is_crowded = False
         #: In the order in which they came: so they are ended.
         self._connections: dict[AcceptorProtocol, None] = {}
+        self._is_draining = False
+        self._is_drained = False
         self._all_closed: Deferred[None] | None = None
 
     def port(self, locals_: Mapping[str, Local]) -> PortFactory:
@@ -90,27 +100,84 @@ class AssociationServer:
         self._connections[connection] = None
         return connection
 
+    def reconfigure(self, settings: AssociationSettings) -> None:
+        """Connections that come from now on have these; `drain_timeout` is as it is at the stop."""
+        self._settings = settings
+        self._limits.maximum_open = settings.maximum_open
+        self._surroundings = replace(self._surroundings, settings=settings)
+
+    # --- draining ---
+
+    @property
+    def open_associations(self) -> int:
+        return self._limits.total
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether associations end as they become idle; the acceptor must let no other in."""
+        return self._is_draining
+
+    def drain(self) -> None:
+        """End idle associations now, others when what is under way is done, however long that takes."""
+        if self._is_draining:
+            return
+        self._is_draining, self._is_drained = True, False
+        log.info("SDCC is draining, associations: {number}", number=self.open_associations)
+        for connection in [*self._connections]:
+            if connection.has_association:
+                connection.drain(DRAINING)
+        self._look_whether_drained()
+
+    def go_on(self) -> None:
+        """After :meth:`drain`: take associations again; one that is still open stays so."""
+        if not self._is_draining:
+            return
+        self._is_draining = False
+        log.info("SDCC takes associations again")
+        for connection in [*self._connections]:
+            connection.go_on()
+
+    def _look_whether_drained(self) -> None:
+        if self._is_draining and not self._is_drained:
+            self._is_drained = not any(connection.has_association for connection in self._connections)
+            if self._is_drained:
+                log.info("SDCC is drained: no association is open")
+
+    # --- the end ---
+
     def _closed(self, connection: AcceptorProtocol) -> None:
         self._connections.pop(connection, None)
+        self._look_whether_drained()
         if self._all_closed is not None and not self._connections:
             self._all_closed.callback(None)
 
     async def stop(self) -> None:
         """End idle associations now, others when what is under way is done, all after `drain_timeout`."""
+        self._is_draining = False
         if self._connections:
-            await self._drain()
+            await self._end_all()
         self._refusals.close()
 
-    async def _drain(self) -> None:
+    async def _end_all(self) -> None:
         self._all_closed = Deferred()
         for connection in list(self._connections):
-            connection.drain()
-        timer = self._clock.callLater(self._settings.drain_timeout, self._cut)
+            connection.drain(STOPPING)
+        timer = self._clock.callLater(self._settings.drain_timeout, self._time_is_up)
         await self._all_closed
         if timer.active():
             timer.cancel()
 
-    def _cut(self) -> None:
+    def _time_is_up(self) -> None:
+        if self.open_associations:
+            log.warn(
+                "drain_timeout, {seconds:g} s, is over, associations that are cut: {number}",
+                seconds=self._settings.drain_timeout,
+                number=self.open_associations,
+            )
+        self.cut()
+
+    def cut(self) -> None:
+        """End every association at once. An operation whose request is whole is still performed."""
         for connection in list(self._connections):
             connection.cut()
         self._at_cut()

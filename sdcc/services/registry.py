@@ -126,13 +126,24 @@ class Registry:
     :param sop_classes: by UID; the table that negotiation accepts Presentation Contexts from.
     :param providers: one for each service that the table names.
     :raises ValueError: a service has none.
+
+    :ivar sop_classes: by UID, all that an association may have been granted.
     """
 
     def __init__(self, sop_classes: Mapping[str, SOPClass], providers: Iterable[IServiceProvider]) -> None:
-        by_service = {provider.service: provider for provider in providers}
-        if missing := {sop_class.service for sop_class in sop_classes.values()} - by_service.keys():
+        self._by_service = {provider.service: provider for provider in providers}
+        self.sop_classes: dict[str, SOPClass] = {}
+        self.extend(sop_classes)
+
+    def extend(self, sop_classes: Mapping[str, SOPClass]) -> None:
+        """Negotiation accepts these from now on. Others stay for associations that have been granted them.
+
+        :raises ValueError: a service has no provider.
+        """
+        services = {sop_class.service for sop_class in sop_classes.values()}
+        if missing := services - self._by_service.keys():
             raise ValueError(f"no provider for {', '.join(sorted(missing))}")
-        self._providers = {uid: by_service[sop_class.service] for uid, sop_class in sop_classes.items()}
+        self.sop_classes |= sop_classes
 
     def begin(self, request: Request, context: PresentationContext, session: Session) -> IOperation:
         """Begin to perform a request that came on an accepted context.
@@ -140,7 +151,7 @@ class Registry:
         A refusal is an operation too. It is given the Data Set if the request has one, and
         `complete` when that is whole.
         """
-        provider = self._providers[context.abstract_syntax]
+        provider = self._by_service[self.sop_classes[context.abstract_syntax].service]
         case = Case(request=request, context=context, session=session, provider=provider)
         for rule in RULES:
             if (refusal := rule(case)) is not None:

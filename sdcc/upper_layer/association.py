@@ -119,6 +119,10 @@ class Association:
         self._request = request
         return self._machine.handle(Event.EVT1, request)
 
+    def announce(self, maximum_length: int) -> None:
+        """Before :meth:`accept`: what it answers announces this, whatever was meant at the beginning."""
+        self._framer.limit(maximum_length)
+
     def accept(self, answer: AssociateAC) -> list[Output]:
         return self._machine.handle(Event.EVT7, answer)
 

@@ -67,7 +67,7 @@ class Framer:
     """
 
     def __init__(self, maximum_length: int) -> None:
-        self._p_data_limit = maximum_length + P_DATA_TOLERANCE if maximum_length else 0xFFFFFFFF
+        self.limit(maximum_length)
         self._broken = False
         #: The beginning of a header or of a control PDU's body.
         self._partial = bytearray()
@@ -81,6 +81,10 @@ class Framer:
         self._value_left = 0
         self._context_id = 0
         self._control_header = 0
+
+    def limit(self, maximum_length: int) -> None:
+        """Take P-DATA-TF of such a length from now on."""
+        self._p_data_limit = maximum_length + P_DATA_TOLERANCE if maximum_length else 0xFFFFFFFF
 
     @property
     def is_between_pdus(self) -> bool:

@@ -429,3 +429,24 @@ def test_while_objects_are_received_files_are_compared_with_pauses(store, build,
     build.result_of(reception.abandon())
     build.result_of(store.objects.difference(kept, lambda: True))
     assert len(pauses) == 3
+
+
+def test_another_size_is_allowed_from_the_next_object_on(make_store, build):
+    store = make_store(maximum_object_size=1000)
+    under_way = store.objects.begin(build.announcement(), lambda size: None)
+    data = build.data_set()
+    store.objects.reconfigure(minimum_free=0, maximum_object_size=10)
+    build.write(under_way, data)
+    assert build.result_of(under_way.complete()).file.data_set_size == len(data)
+    with pytest.raises(OutOfResources, match=r"maximum_object_size \(10 bytes\)"):
+        store.receive(build.announcement(), data)
+
+
+def test_another_floor_is_the_stores(make_store, build):
+    store = make_store()
+    store.objects.start()
+    store.clock.advance(2)
+    assert store.objects.refusal is None
+    store.objects.reconfigure(minimum_free=1 << 60, maximum_object_size=10)
+    assert store.objects.refusal == "free space is under minimum_free"
+    build.result_of(store.objects.stop())

@@ -201,3 +201,49 @@ def test_what_is_taken_counts_until_the_next_look(make_space, volume, clock, bui
     assert space.take(50)
     assert not space.take(1)
     build.result_of(space.stop())
+
+
+def test_another_floor_counts_at_once_by_what_is_known(make_space, volume, clock, build, logged):
+    space = make_space(minimum_free=100)
+    space.check()
+    space.start()
+    space.reconfigure(minimum_free=2000)
+    assert space.shortage == UNDER_THE_FLOOR
+    assert not space.take(0)
+    space.reconfigure(minimum_free=400)
+    assert space.shortage is None
+    assert space.take(600)
+    assert not space.take(1)
+    space.reconfigure(minimum_free=0)
+    assert space.take(1 << 40)
+    assert levels(logged) == ["warn", "info"]
+    build.result_of(space.stop())
+
+
+def test_a_floor_where_there_was_none_refuses_nothing_before_the_free_space_is_known(
+    make_space, volume, clock, build
+):
+    volume.free = 50
+    space = make_space(minimum_free=0)
+    space.check()
+    space.start()
+    space.reconfigure(minimum_free=100)
+    assert space.shortage is None
+    assert space.take(1)
+    clock.advance(2)
+    assert space.shortage == UNDER_THE_FLOOR
+    build.result_of(space.stop())
+
+
+def test_another_floor_says_nothing_of_a_disk_that_hangs(make_space, clock, build):
+    threads = build.Threads()
+    space = make_space(run_in_thread=threads)
+    space.check()
+    space.start()
+    clock.advance(2)
+    clock.advance(PATIENCE)
+    space.reconfigure(minimum_free=0)
+    assert "did not answer" in space.shortage
+    threads.run_all()
+    assert space.shortage is None
+    build.result_of(space.stop())

@@ -25,7 +25,9 @@ def daemon(tmp_path):
     """Its directory, when the command that starts it has returned."""
     (tmp_path / "sdcc.toml").write_text(CONFIGURATION)
     done = run(
-        TWISTD, "--pidfile=sdcc.pid", "--logfile=sdcc.log", "sdcc", "--config", "sdcc.toml", cwd=tmp_path
+        *(TWISTD, "--pidfile=sdcc.pid", f"--logfile={tmp_path}/sdcc.log", "--rundir=/"),
+        *("sdcc", "--config", "sdcc.toml"),
+        cwd=tmp_path,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     process = int((tmp_path / "sdcc.pid").read_text())
@@ -46,6 +48,9 @@ def test_a_daemon_serves_until_it_is_told_to_stop(daemon):
         uid = new_uid()
         assert peer.store(3, CT, uid, data_set(instance=uid))[STATUS] == 0
         peer.release()
+    assert Path(f"/proc/{process}/cwd").resolve() == Path("/")
+    os.kill(process, signal.SIGHUP)
+    until(lambda: "was read again: nothing has changed" in log.read_text(), "it finds its file from anywhere")
     os.kill(process, signal.SIGTERM)
     until(lambda: not pid_file.exists(), "the pid file is removed")
     until(lambda: "Server Shut Down" in log.read_text(), "it has stopped in order")

@@ -368,18 +368,23 @@ class World:
             self.configuration,
             sop_classes,
             self.limits,
-            Circumstances(is_stopping=lambda: self.is_stopping, storage_refusal=lambda: self.storage_refusal),
+            Circumstances(
+                is_stopping=lambda: self.is_stopping,
+                is_draining=lambda: self.server.is_draining,
+                storage_refusal=lambda: self.storage_refusal,
+            ),
             self.resolve,
         )
         self.names: dict[str, Deferred[Any]] = {}
         self.waiting = waiting or WaitingBytes()
+        self.registry = Registry(
+            sop_classes,
+            (VerificationProvider(), self.storage, self.query, self.retrieve, self.commitment),
+        )
         self.server = AssociationServer(
             acceptor=self.acceptor,
-            registry=Registry(
-                sop_classes,
-                (VerificationProvider(), self.storage, self.query, self.retrieve, self.commitment),
-            ),
-            sop_classes=sop_classes,
+            registry=self.registry,
+            sop_classes=self.registry.sop_classes,
             limits=self.limits,
             waiting=self.waiting,
             settings=self.configuration.association,
@@ -388,6 +393,13 @@ class World:
             gathering=gathering,
             at_cut=at_cut,
         )
+
+    def reconfigure(self, **configured: Any) -> None:
+        """What a reload does here; the port's own local AEs stay as they were when it was opened."""
+        self.configuration = replace(self.configuration, **configured)
+        self.registry.extend(self.configuration.sop_classes)
+        self.acceptor.reconfigure(self.configuration, self.configuration.sop_classes)
+        self.server.reconfigure(self.configuration.association)
 
     async def resolve(self, host: str) -> Any:
         known = literal(host)

@@ -76,6 +76,17 @@ def test_calls_at_once_share_a_question_and_its_answer_lasts_a_minute() -> None:
     assert len(threads.jobs) == 2
 
 
+def test_what_was_answered_may_be_forgotten() -> None:
+    threads = Threads()
+    resolver = Resolver(threads, Clock())
+    ensureDeferred(resolver("ct01"))
+    threads.jobs[0][1].callback(frozenset({HOME}))
+    resolver.forget()
+    answer = ensureDeferred(resolver("ct01"))
+    threads.jobs[1][1].callback(frozenset({literal("10.0.0.1")}))
+    assert answer.result == {literal("10.0.0.1")}
+
+
 def test_a_failed_question_is_asked_again_next_time() -> None:
     threads = Threads()
     resolver = Resolver(threads, Clock())

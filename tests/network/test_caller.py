@@ -68,6 +68,31 @@ def test_nobody_else_is_called(line: Callable[..., Line], title: str) -> None:
     assert tried(ours) == []
 
 
+def test_other_remotes_are_called_from_the_next_association_on(line: Callable[..., Line]) -> None:
+    """What is announced, and how long an answer may take, are other ones too."""
+    ours = line(PEER)
+    before = opening(ours)
+    ours.connect()
+    ours.received()
+    ours.caller.reconfigure(
+        (replace(PEER, address="10.0.0.9", port=105),),
+        maximum_pdu_length=4096,
+        timeouts=replace(TIMEOUTS, acse=TIMEOUTS.acse / 2),
+    )
+    ours.send(accept())
+    assert [*before.value.contexts] == [1]
+    after = opening(ours)
+    assert tried(ours)[1:] == [("10.0.0.9", 105)]
+    ours.connect()
+    [request] = ours.received()
+    assert request.maximum_length == 4096
+    ours.reactor.advance(TIMEOUTS.acse / 2)
+    assert "no answer to A-ASSOCIATE-RQ" in str(after.error(Exception))
+    ours.caller.reconfigure((), maximum_pdu_length=4096, timeouts=TIMEOUTS)
+    assert not ours.caller.may_call("PEER")
+    ours.caller.stop()
+
+
 # --- where ---
 
 

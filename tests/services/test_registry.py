@@ -446,6 +446,27 @@ def test_a_service_without_a_provider_is_found_at_the_start():
         Registry(conformance.sop_classes(), [VerificationProvider()])
 
 
+def test_a_class_that_is_added_is_performed_and_stays(registry, session, result_of):
+    """Whoever was granted it may use it to the end."""
+    added = conformance.storage_class("1.2.3.4.5", "Private Storage", "PV")
+    for sop_classes in (conformance.sop_classes([added]), conformance.sop_classes()):
+        registry.extend(sop_classes)
+        request = dataclasses.replace(STORE, affected_sop_class_uid=added.uid)
+        context = dataclasses.replace(CT_CONTEXT, abstract_syntax=added.uid)
+        operation = registry.begin(request, context, session)
+        assert operation.__class__.__module__ == "sdcc.services.storage"
+        result_of(operation.abandon())
+    assert registry.sop_classes[added.uid] == added
+
+
+def test_a_class_without_a_provider_changes_nothing(registry):
+    before = dict(registry.sop_classes)
+    alien = dataclasses.replace(before[CT], uid="1.2.3.4.5", service="alien")
+    with pytest.raises(ValueError, match="no provider for alien"):
+        registry.extend({alien.uid: alien})
+    assert registry.sop_classes == before
+
+
 def test_a_comment_from_elsewhere_is_made_fit(registry):
     response = registry.response(STORE, Outcome(status=0xA700, comment="\xe9" + "x" * 99))
     assert response.error_comment == "?" + "x" * 63

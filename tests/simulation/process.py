@@ -96,6 +96,7 @@ class Process:
                 new_token=around.new_token,
                 process=lambda: f"host-{number}",
                 index_of=self._index_of,
+                set_signal=lambda number, heard: None,
             ),
         )
 

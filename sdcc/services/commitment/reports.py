@@ -186,12 +186,16 @@ class Recipient:
         """Report as soon as possible: who has just asked is there."""
         self._waiting[owed] = None
         self._has_new = True
-        self._pause = FIRST_PAUSE
-        self._pauses.end()
+        self.retry()
         if self._running is None and not self._is_stopping:
             running = Deferred.fromCoroutine(self._run())
             if not running.called:
                 self._running = running
+
+    def retry(self) -> None:
+        """End the pause, and have the next ones grow anew."""
+        self._pause = FIRST_PAUSE
+        self._pauses.end()
 
     def withdraw(self, owed: Owed) -> bool:
         """Whether it has been waiting here, and does so no more."""

@@ -97,6 +97,11 @@ class Transactions:
         """Take up what is written down; called in the reactor's thread."""
         self._begin(self._take_up())
 
+    def retry(self) -> None:
+        """Whom nobody could tell so far is tried at once: it may be somewhere else now."""
+        for recipient in self._recipients.values():
+            recipient.retry()
+
     def interrupt(self) -> None:
         """Begin nothing new, and end what can be ended. What is asked for is still written down."""
         self._is_stopping = True

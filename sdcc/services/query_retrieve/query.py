@@ -34,6 +34,10 @@ class QueryProvider:
 
     def __init__(self, index: IIndex, *, maximum_answers: int = 0) -> None:
         self._index = index
+        self.reconfigure(maximum_answers=maximum_answers)
+
+    def reconfigure(self, *, maximum_answers: int) -> None:
+        """Give so many answers at most to each query that begins from now on."""
         self._maximum_answers = maximum_answers
 
     def begin(self, request: FindRequest, transfer_syntax_uid: str, session: Session) -> IOperation:

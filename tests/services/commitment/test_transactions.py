@@ -303,6 +303,22 @@ def test_who_asks_is_there_and_told_at_once_what_else_waits(scene):
     assert scene.owed == []
 
 
+def test_who_may_be_somewhere_else_now_is_tried_at_once(scene):
+    """And from then on with pauses that grow anew."""
+    scene.caller.answers = [AWAY]
+    scene.ask()
+    attempted_at(scene, 3600.0)
+    tries = len(scene.caller.attempts)
+    scene.transactions.retry()
+    assert len(scene.caller.attempts) == tries + 1
+    begin = scene.clock.seconds()
+    assert attempted_at(scene, begin + 35.0) == [begin + 10, begin + 30]
+    scene.caller.answers = [scene.association]
+    scene.transactions.retry()
+    assert scene.owed == []
+    scene.transactions.retry()
+
+
 def test_a_peer_that_is_away_keeps_no_other_waiting(scene):
     scene.caller.remotes.add("CT02")
     scene.caller.answers = [Deferred(), scene.association]

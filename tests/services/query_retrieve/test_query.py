@@ -294,3 +294,17 @@ def test_an_association_that_ends_before_the_identifier_is_whole_asks_nothing(be
     index = Index()
     result_of(begin(index).abandon())
     assert index.queries == []
+
+
+def test_another_limit_is_that_of_the_next_query(session, result_of):
+    provider = QueryProvider(Index(), maximum_answers=0)
+    answered = []
+    for limit in (2, 0):
+        conversation = Conversation()
+        spoken = dataclasses.replace(session, conversation=conversation)
+        operation = provider.begin(REQUEST, EXPLICIT, spoken)
+        provider.reconfigure(maximum_answers=limit)
+        operation.write(memoryview(identifier(KEYS)))
+        result_of(operation.complete())
+        answered.append(len(conversation.responses))
+    assert answered == [3, 2]
