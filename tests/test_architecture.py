@@ -48,7 +48,9 @@ ROOMS = {
         *("network", "services", "threads", "world"),
     },
     "service": {"config", "inspection", "network", "parts", "world"},
-    "tap": {"config", "lean", "service", "world"},
+    "logs": {"config", "printable"},
+    "logged": {"config", "logs", "service"},
+    "tap": {"config", "lean", "logged", "logs", "service", "world"},
     "control": {
         *("archive", "config", "conformance", "dimse", "index", "inspection"),
         *(
@@ -75,7 +77,7 @@ RESERVED = {
     "sqlite3": ("index/sqlite*.py",),
     "tqdm": ("control/progress.py",),
     "tomllib": ("config/loading.py",),
-    "twisted.application": ("service.py", "tap.py"),
+    "twisted.application": ("logged.py", "service.py", "tap.py"),
     "twisted.internet.endpoints": ("network/*.py",),
     "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),
