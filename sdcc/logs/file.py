@@ -166,37 +166,32 @@ class RotatedFile:
 
     def _rotate(self, now: float) -> None:
         try:
-            self._calls.rename(self._path, self._free_name(now))
+            self._calls.rename(self._path, self._path.with_name(self._new_name(now)))
         except OSError as error:
             self._rotate_from = now + TRY_AGAIN_AFTER
             self._tell(f"{self._path} cannot be put aside and is written on: {error.strerror}")
             return
         self.close()
         try:
-            for name in self._aside()[: -self.rotation.keep]:
+            for _, _, name in self._aside()[: -self.rotation.keep]:
                 self._calls.remove(self._path.with_name(name))
         except OSError as error:
             self._tell(f"an old log file of {self._path} cannot be removed: {error.strerror}")
 
-    def _free_name(self, now: float) -> Path:
-        name = f"{self._path.name}.{_local(now, _STAMP)}"
-        taken = set(self._calls.listdir(self._path.parent))
-        number = 1
-        free = name
-        while free in taken:
-            number += 1
-            free = f"{name}.{number}"
-        return self._path.with_name(free)
+    def _new_name(self, now: float) -> str:
+        stamp = _local(now, _STAMP)
+        last = max((number for taken, number, _ in self._aside() if taken == stamp), default=0)
+        return f"{self._path.name}.{stamp}" + (f".{last + 1}" if last else "")
 
-    def _aside(self) -> list[str]:
-        """The names of those put aside, the oldest first. Others' files are never among them."""
+    def _aside(self) -> list[tuple[str, int, str]]:
+        """Time, number and name of those put aside, the oldest first. Others' files are never among them."""
         found = []
         for name in self._calls.listdir(self._path.parent):
             if name.startswith(self._path.name):
                 match = _ASIDE.fullmatch(name, len(self._path.name))
                 if match is not None:
                     found.append((match["stamp"], int(match["number"] or 1), name))
-        return [name for _, _, name in sorted(found)]
+        return sorted(found)
 
 
 def _local(seconds: float, form: str) -> str:

@@ -71,7 +71,7 @@ def as_json(event: LogEvent) -> str:
     fields = {
         name: value
         for name, value in event.items()
-        if not name.startswith("log_") and name not in _OLDER and value != message and _is_plain(value)
+        if not name.startswith("log_") and name not in _OLDER and _is_plain(value) and value != message
     }
     if fields:
         line["fields"] = fields
@@ -90,8 +90,7 @@ def with_priority(line_of: Format) -> Format:
 
 def _text(event: LogEvent) -> str:
     line = event.get("line")
-    is_line = event.get("log_format") == "{line}" and isinstance(line, str)  # the commonest by far
-    text: str = line if is_line else formatEvent(event)
+    text = line if isinstance(line, str) and event.get("log_format") == "{line}" else formatEvent(event)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} … cut"
 
 
@@ -113,7 +112,8 @@ def _time(event: LogEvent) -> float:
 
 def _level(event: LogEvent) -> str:
     level = event.get("log_level")
-    return LogLevel.info.name if level is None else level.name
+    name: str = LogLevel.info.name if level is None else level.name
+    return name
 
 
 def _logger(event: LogEvent) -> str:

@@ -125,6 +125,7 @@ class Writer:
             self._write_all() if self._is_begun else self.begin()
         except OSError as error:
             self._fail(error)
+        self._is_begun = True
         self._give_up()
 
     def _give_up(self) -> None:
@@ -162,7 +163,8 @@ class Writer:
         :param first: is out of the queue already; empty: only to look what became of the file.
         """
         try:
-            self._take(first)
+            if first or not self._taken:  # more would pile up while nothing can be written
+                self._take(first)
             while True:
                 self._taken = self._taken[self._outlet.write(self._taken) :]
                 self._works()
