@@ -16,13 +16,12 @@ from twisted.python.usage import UsageError
 import sdcc.lean  # noqa: F401, before all that imports pydicom
 from sdcc import __version__
 from sdcc.config import Configuration, ConfigurationError, load
+from sdcc.config.kinds import LOG_FORMATS
 from sdcc.logged import Logged, destination
 from sdcc.logged import Reactor as LogReactor
 from sdcc.logs.log import Log
 from sdcc.service import SDCC, CannotStart
 from sdcc.world import Reactor
-
-LOG_FORMATS = ("text", "json")
 
 
 class Options(UsageOptions):
@@ -35,7 +34,7 @@ class Options(UsageOptions):
         ("log-format", None, None, "text or json, whatever [log] format is"),
     ]
     configuration: Configuration
-
+    #: None: `twistd` was given a logger by name, which takes its place.
     log: Log | None
 
     def opt_version(self) -> None:
@@ -52,7 +51,6 @@ class Options(UsageOptions):
         self.log = self._log()
 
     def _log(self) -> Log | None:
-        """None: `twistd` was given a logger by name."""
         settings, form = self.configuration.log, self["log-format"]
         if form not in (None, *LOG_FORMATS):
             raise UsageError(f"--log-format={form}: allowed: {' or '.join(LOG_FORMATS)}")

@@ -18,6 +18,7 @@ from sdcc.config.kinds import (
     INDEX_URL,
     LEVELS_OF_LOGGERS,
     LOG_FILE,
+    LOG_FORMATS,
     POSTGRESQL,
     SQLITE,
 )
@@ -116,7 +117,7 @@ class LogSettings:
 
     #: None: where twistd writes.
     file: Annotated[Path | None, LOG_FILE] = None
-    format: Annotated[str, one_of("text", "json")] = "text"
+    format: Annotated[str, one_of(*LOG_FORMATS)] = "text"
     #: Bytes.
     rotate_size: Annotated[int, size("0 B", "1024 TiB", "0: never")] = 100 << 20
     rotate_every: Annotated[str, one_of("day", "hour", "never")] = "day"

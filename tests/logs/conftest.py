@@ -1,6 +1,8 @@
-"""Events as Twisted's loggers make them."""
+"""Events as Twisted's loggers make them, and a stream to write lines to."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 from twisted.logger import Logger, LogLevel
@@ -22,3 +24,11 @@ def event():
         return made[0]
 
     return make
+
+
+@pytest.fixture
+def pipe():
+    reading, writing = os.pipe()
+    yield reading, writing
+    os.close(reading)
+    os.close(writing)

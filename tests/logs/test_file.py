@@ -218,3 +218,14 @@ def test_what_is_no_regular_file_is_never_put_aside(rig):
         file.write(b"x\n")
     assert [path.name for path in rig.directory.iterdir()] == ["sdcc.log"]
     file.close()
+
+
+def test_a_file_that_was_emptied_in_its_place_is_as_small_as_it_is(rig):
+    """By `copytruncate` of logrotate, or by hand."""
+    file = rig.file(Rotation(size=10, every="never", keep=3))
+    file.write(b"8 bytes\n")
+    os.truncate(rig.path, 0)
+    rig.clock.now += LOOK_EVERY
+    file.write(b"8 again\n")
+    assert rig.files() == {"sdcc.log": "8 again\n"}
+    file.close()

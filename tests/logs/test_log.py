@@ -79,14 +79,6 @@ def test_json_is_an_object_a_line_wherever_it_goes(path):
     assert (line["level"], line["message"]) == ("warn", "SDCC<-CT01(1) aborted")
 
 
-@pytest.fixture
-def pipe():
-    reading, writing = os.pipe()
-    yield reading, writing
-    os.close(reading)
-    os.close(writing)
-
-
 def test_standard_output_has_dates_and_the_journal_has_priorities_instead(pipe):
     reading, writing = pipe
     status = os.fstat(writing)

@@ -5,17 +5,7 @@ from __future__ import annotations
 import os
 import syslog
 
-import pytest
-
 from sdcc.logs.outlets import Descriptor, Syslog, is_journal
-
-
-@pytest.fixture
-def pipe():
-    reading, writing = os.pipe()
-    yield reading, writing
-    os.close(reading)
-    os.close(writing)
 
 
 def test_a_stream_is_written_as_it_is_and_never_closed(pipe):
