@@ -85,6 +85,8 @@ def test_standard_output_that_is_the_journal_has_priorities(tmp_path):
     try:
         journal = tmp_path / "journal"
         until(lambda: " is ready" in journal.read_text(), "it is ready")
+        (port,) = re.findall(r"AE SDCC on 127\.0\.0\.1:([0-9]+)$", journal.read_text(), re.MULTILINE)
+        store(int(port))
     finally:
         process.terminate()
         process.wait(30)
