@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import cast
@@ -15,6 +16,10 @@ from twisted.python.usage import UsageError
 import sdcc.lean  # noqa: F401, before all that imports pydicom
 from sdcc import __version__
 from sdcc.config import Configuration, ConfigurationError, load
+from sdcc.config.kinds import LOG_FORMATS
+from sdcc.logged import Logged, destination
+from sdcc.logged import Reactor as LogReactor
+from sdcc.logs.log import Log
 from sdcc.service import SDCC, CannotStart
 from sdcc.world import Reactor
 
@@ -22,12 +27,15 @@ from sdcc.world import Reactor
 class Options(UsageOptions):
     """The command line of `twistd sdcc`; everything else is in the configuration."""
 
-    synopsis = "[--config FILE]"
+    synopsis = "[--config FILE] [--log-format FORMAT]"
     longdesc = "A DICOM server that receives, keeps and gives back images."
     optParameters = [
         ("config", "c", None, "the configuration, a TOML file; without it every default holds"),
+        ("log-format", None, None, "text or json, whatever [log] format is"),
     ]
     configuration: Configuration
+    #: None: `twistd` was given a logger by name, which takes its place.
+    log: Log | None
 
     def opt_version(self) -> None:
         """Print SDCC's version and exit."""
@@ -40,6 +48,20 @@ class Options(UsageOptions):
             self.configuration = load(Path(path) if path else None)
         except ConfigurationError as error:
             raise UsageError(str(error)) from None
+        self.log = self._log()
+
+    def _log(self) -> Log | None:
+        settings, form = self.configuration.log, self["log-format"]
+        if form not in (None, *LOG_FORMATS):
+            raise UsageError(f"--log-format={form}: allowed: {' or '.join(LOG_FORMATS)}")
+        twistd = {"nodaemon": True} if self.parent is None else self.parent
+        if twistd.get("logger"):
+            return None
+        try:
+            where = destination(settings, twistd)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        return Log(settings if form is None else replace(settings, format=form), where)
 
 
 def makeService(options: Options) -> IService:
@@ -52,7 +74,8 @@ def makeService(options: Options) -> IService:
     sys.excepthook = plainly
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return SDCC(options.configuration, cast(Reactor, reactor))
+    service = SDCC(options.configuration, cast(Reactor, reactor))
+    return service if options.log is None else Logged(service, options.log, cast(LogReactor, reactor))
 
 
 def plainly(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -52,7 +52,9 @@ ROOMS = {
     "service": {
         *("config", "inspection", "interfaces", "network", "parts", "reloading", "signals", "world"),
     },
-    "tap": {"config", "lean", "service", "world"},
+    "logs": {"config", "printable"},
+    "logged": {"config", "logs", "service"},
+    "tap": {"config", "lean", "logged", "logs", "service", "world"},
     "control": {
         *("archive", "config", "conformance", "dimse", "index", "inspection"),
         *(
@@ -79,7 +81,7 @@ RESERVED = {
     "sqlite3": ("index/sqlite*.py",),
     "tqdm": ("control/progress.py",),
     "tomllib": ("config/loading.py",),
-    "twisted.application": ("service.py", "tap.py"),
+    "twisted.application": ("logged.py", "service.py", "tap.py"),
     "twisted.internet.endpoints": ("network/*.py",),
     "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),

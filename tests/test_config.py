@@ -23,6 +23,7 @@ from sdcc.config import (
     ConfigurationError,
     Index,
     Local,
+    LogSettings,
     Manhole,
     QuerySettings,
     Remote,
@@ -41,6 +42,7 @@ TABLES = {
     "index": Index,
     "query": QuerySettings,
     "association": AssociationSettings,
+    "log": LogSettings,
     "tls": TLS,
     "manhole": Manhole,
     "http": HTTP,
@@ -219,6 +221,16 @@ def test_a_relative_file_name_makes_absolute_paths(
     assert found.storage.directory == path.parent / "sdcc-data"
 
 
+@pytest.mark.parametrize(("file", "below"), [("", None), ("log/sdcc.log", "log/sdcc.log")])
+def test_the_log_is_where_twistd_writes_or_a_file(
+    written: Callable[[str], Path], file: str, below: str | None
+) -> None:
+    path = written(f'log = {{ file = "{file}", levels = {{ "sdcc.index" = "debug", twisted = "error" }} }}')
+    found = load(path).log
+    assert found.file == (None if below is None else path.parent / below)
+    assert found.levels == (("sdcc.index", "debug"), ("twisted", "error"))
+
+
 @pytest.mark.parametrize(
     ("written_size", "number"),
     [
@@ -310,9 +322,14 @@ URL_ALLOWED = 'allowed: "", "sqlite:///path" or "postgresql://user@host:5432/dat
 ENDPOINT_ALLOWED = 'allowed: a server endpoint such as "tcp:11122:interface=127.0.0.1" or "unix:path"'
 LOCAL_KEYS = "allowed: ae_title, port, interface, max_associations, tls"
 STORAGE_KEYS = "allowed: directory, minimum_free, maximum_object_size, additional_sop_classes, threads"
+LOG_FILE_ALLOWED = 'allowed: a path, or "" for where twistd writes'
+LEVELS_ALLOWED = (
+    "allowed: a table of loggers' names and levels, such as "
+    '{ sdcc = "info", "sdcc.association" = "debug" }; levels: debug, info, warn, error, critical'
+)
 TABLES_ALLOWED = (
-    "allowed: [[local]], [[remote]], [access], [storage], [index], [query], [association], [tls], "
-    "[manhole], [http]"
+    "allowed: [[local]], [[remote]], [access], [storage], [index], [query], [association], [log], "
+    "[tls], [manhole], [http]"
 )
 
 
@@ -443,6 +460,16 @@ TABLES_ALLOWED = (
             f'[index].url = "postgresql://host:99999/a": {URL_PARTS}; {URL_ALLOWED}',
         ),
         ('http.endpoint = "11180"', f'[http].endpoint = "11180": {ENDPOINT_ALLOWED}'),
+        ('log.file = "a\\u0000b"', f'[log].file = "a\\u0000b": {LOG_FILE_ALLOWED}'),
+        ("log.levels = 1", f"[log].levels = 1: {LEVELS_ALLOWED}"),
+        (
+            'log.levels = { "sdcc." = "info" }',
+            f'[log].levels = {{"sdcc.": "info"}}: "sdcc." is no logger\'s name; {LEVELS_ALLOWED}',
+        ),
+        (
+            'log.levels = { sdcc = "warning" }',
+            f'[log].levels = {{"sdcc": "warning"}}: "warning" is no level; {LEVELS_ALLOWED}',
+        ),
         # SOP classes
         (
             'storage.additional_sop_classes = "all"',

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from twisted.application.service import IService
+from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from sdcc import __version__
-from sdcc.service import CannotStart
+from sdcc.service import SDCC, CannotStart
 from sdcc.tap import Options, makeService, plainly
 
 
@@ -36,6 +37,48 @@ def test_the_service_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     options = Options()
     options.parseOptions([])
     assert IService.providedBy(makeService(options))
+
+
+@pytest.mark.parametrize("arguments", [("--log-format", "json"), ("--log-format=text",), ()])
+def test_the_log_has_a_format(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sdcc.toml").write_text('[log]\nfile = "sdcc.log"\nformat = "json"\n')
+    options = Options()
+    options.parseOptions(["--config=sdcc.toml", *arguments])
+    assert options.log is not None
+    Logger(namespace="sdcc", observer=options.log).warn("told")  # type: ignore[arg-type]
+    options.log.stop()
+    assert (tmp_path / "sdcc.log").read_text().startswith("{") is ("--log-format=text" not in arguments)
+
+
+def test_a_format_that_there_is_not_is_an_error_of_usage() -> None:
+    with pytest.raises(UsageError, match="--log-format=xml: allowed: text or json"):
+        Options().parseOptions(["--log-format", "xml"])
+
+
+def below(**twistds: object) -> Options:
+    """Options as twistd, of those options, gives them to read."""
+    options = Options()
+    options.parent = twistds
+    return options
+
+
+def test_a_daemon_cannot_log_to_standard_output() -> None:
+    with pytest.raises(UsageError, match="a daemon has no standard output"):
+        below(logfile="-").parseOptions([])
+
+
+def test_a_logger_that_twistd_was_given_takes_the_place_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    options = below(logger=lambda: None)
+    options.parseOptions([])
+    assert options.log is None
+    assert isinstance(makeService(options), SDCC)
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

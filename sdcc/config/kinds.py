@@ -14,6 +14,10 @@ from sdcc.uid import is_uid
 SQLITE = "sqlite:///"
 POSTGRESQL = re.compile(r"postgresql://(?P<user>[^@/?]*@)?(?P<hosts>[^/?#]*)(?P<database>/[^/@?]*)?(\?.*)?")
 _PLACE = re.compile(r"(\[[^]@]*\]|[^:@]*)(:(?P<port>[0-9]*))?")
+_LOGGER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+#: From the least to the most that an event can matter, by Twisted's names.
+LOG_LEVELS = ("debug", "info", "warn", "error", "critical")
+LOG_FORMATS = ("text", "json")
 _ENDPOINT = re.compile(r"(tcp6?|ssl):[0-9]{1,5}(:.+)?|(unix|systemd):.+")
 
 
@@ -60,6 +64,25 @@ def _endpoint(value: object) -> str:
     return text(value)
 
 
+def _log_file(value: object) -> object:
+    return PATH.read(value) if text(value) else None
+
+
+def _log_file_below(value: Path | None, directory: Path) -> Path | None:
+    return None if value is None else directory / value
+
+
+def _log_levels(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise NotAllowed
+    for name, level in value.items():
+        if not _LOGGER.fullmatch(name):
+            raise NotAllowed(f"{shown(name)} is no logger's name")
+        if level not in LOG_LEVELS:
+            raise NotAllowed(f"{shown(level)} is no level")
+    return tuple(value.items())
+
+
 ADDITIONAL_CLASSES = Kind(
     'an array of Storage SOP Class UIDs, or "standard" for all that PS3.4 Annex B defines',
     _additional_classes,
@@ -68,3 +91,9 @@ INDEX_URL = Kind(
     '"", "sqlite:///path" or "postgresql://user@host:5432/database"', _index_url, _index_url_below
 )
 ENDPOINT = Kind('a server endpoint such as "tcp:11122:interface=127.0.0.1" or "unix:path"', _endpoint)
+LOG_FILE = Kind('a path, or "" for where twistd writes', _log_file, _log_file_below)
+LEVELS_OF_LOGGERS = Kind(
+    'a table of loggers\' names and levels, such as { sdcc = "info", "sdcc.association" = "debug" }; '
+    f"levels: {', '.join(LOG_LEVELS)}",
+    _log_levels,
+)

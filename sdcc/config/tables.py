@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated
 
 from sdcc import conformance
-from sdcc.config.kinds import ADDITIONAL_CLASSES, ENDPOINT, INDEX_URL, POSTGRESQL, SQLITE
+from sdcc.config.kinds import (
+    ADDITIONAL_CLASSES,
+    ENDPOINT,
+    INDEX_URL,
+    LEVELS_OF_LOGGERS,
+    LOG_FILE,
+    LOG_FORMATS,
+    POSTGRESQL,
+    SQLITE,
+)
 from sdcc.config.reading import (
     AE_TITLE,
     BOOLEAN,
@@ -103,6 +112,21 @@ class AssociationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """``[log]``"""
+
+    #: None: where twistd writes.
+    file: Annotated[Path | None, LOG_FILE] = None
+    format: Annotated[str, one_of(*LOG_FORMATS)] = "text"
+    #: Bytes.
+    rotate_size: Annotated[int, size("0 B", "1024 TiB", "0: never")] = 100 << 20
+    rotate_every: Annotated[str, one_of("day", "hour", "never")] = "day"
+    keep: Annotated[int, whole(1, 100_000)] = 30
+    #: Logger and level.
+    levels: Annotated[tuple[tuple[str, str], ...], LEVELS_OF_LOGGERS] = (("sdcc", "info"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TLS:
     """``[tls]``: PEM files."""
 
@@ -139,6 +163,7 @@ class Configuration:
     index: Index = Index()
     query: QuerySettings = QuerySettings()
     association: AssociationSettings = AssociationSettings()
+    log: LogSettings = LogSettings()
     tls: TLS | None = None
     manhole: Manhole | None = None
     http: HTTP | None = None

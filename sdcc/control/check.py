@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sdcc.config import Configuration, Local, Remote
+from sdcc.config import Configuration, Local, LogSettings, Remote
 from sdcc.control.arguments import Commands
 from sdcc.network.acceptor import STRANGERS_SERVICES
 from sdcc.printable import printable
@@ -69,6 +69,17 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         f"ARTIM {association.artim_timeout:g} s, idle {association.idle_timeout:g} s, "
         f"drain {association.drain_timeout:g} s",
     )
+    yield from _log(configuration.log)
+
+
+def _log(settings: LogSettings) -> Iterator[tuple[str, str]]:
+    levels = ", ".join(f"{logger} {level}" for logger, level in settings.levels)
+    yield "log", f"{settings.file or 'where twistd writes'}, as {settings.format}; levels: {levels or 'none'}"
+    causes = [f"larger than {binary_size(settings.rotate_size)}"] if settings.rotate_size else []
+    if settings.rotate_every != "never":
+        causes.append(f"of another {settings.rotate_every}")
+    if causes:
+        yield "", f"a file is put aside when {' or '.join(causes)}, and {settings.keep} of those are kept"
 
 
 def _queries(maximum_answers: int) -> str:
@@ -101,6 +112,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
     index = configuration.index_path
     if index is not None and index.parent != configuration.storage.directory:
         yield from _directory_problems("[index].url", index.parent)
+    if configuration.log.file is not None and not configuration.log.file.parent.is_dir():
+        yield f"[log].file: {configuration.log.file.parent} is no directory"
 
 
 def _binding_error(interface: str) -> str | None:

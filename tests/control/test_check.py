@@ -58,7 +58,46 @@ def test_it_says_what_the_configuration_means(
         "queries       answered without a limit",
         "associations  200 in all, with P-DATA-TF of 16384 bytes",
         "timers        ARTIM 30 s, idle 300 s, drain 30 s",
+        "log           where twistd writes, as text; levels: sdcc info",
+        "              a file is put aside when larger than 100 MiB or of another day, "
+        "and 30 of those are kept",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        (
+            'file = "sdcc.log"\nformat = "json"\nrotate_size = 0\nrotate_every = "hour"\nlevels = {}',
+            [
+                "log           {directory}/sdcc.log, as json; levels: none",
+                "              a file is put aside when of another hour, and 30 of those are kept",
+            ],
+        ),
+        (
+            'rotate_size = 0\nrotate_every = "never"\nlevels = { sdcc = "info", twisted = "warn" }',
+            ["log           where twistd writes, as text; levels: sdcc info, twisted warn"],
+        ),
+    ],
+)
+def test_the_log_in_words(
+    configured: Callable[[str], str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    settings: str,
+    lines: list[str],
+) -> None:
+    assert main(["--config", configured(f"[log]\n{settings}\n"), "check"]) == 0
+    found = capsys.readouterr().out.splitlines()
+    said = found[next(n for n, line in enumerate(found) if line.startswith("log ")) :]
+    assert said == [line.format(directory=tmp_path) for line in lines]
+
+
+def test_a_log_file_needs_a_directory(
+    configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", configured('[log]\nfile = "none/sdcc.log"\n'), "check"]) == 1
+    assert capsys.readouterr().err == f"[log].file: {tmp_path}/none is no directory\n"
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_the_disk_of_the_index_is_full(small, start, connect):
         assert peer.echo(3) == 0
         until(lambda: server.objects() == server.registered().keys(), "what was refused is removed")
     serves(peer, witness)
+    until(lambda: "works again" in server.log(), "the log says so")
     assert (server.log().count("index.sqlite fails"), server.log().count("works again")) == (1, 1)
     peer.release()
 
@@ -112,6 +113,7 @@ def test_under_the_floor_of_free_space(small, start, connect, strace):
         assert refusal(server, *STORING) == "2/3/1"
     until(lambda: refusal(server, *STORING) is None, "the free space is looked at")
     serves(peer, witness)
+    until(lambda: "Objects are taken again" in server.log(), "the log says so")
     lines = [line for line in server.log().splitlines() if "FreeSpace" in line]
     assert [line.partition("] ")[2].partition(":")[0] for line in lines] == [
         "No object is taken",

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from ..interop.objects import CT, data_set, new_uid
+from ..interop.server import until
 from ..interop.wire import (
     COMMAND,
     EXPLICIT,
@@ -112,7 +113,7 @@ def test_a_malformed_request_is_aborted(server, connect, logged, items, cause):
     peer = connect(server.address)
     peer.send(request_of(APPLICATION_CONTEXT, *items))
     assert outcome(peer, 1) == ["abort 0/0"]
-    assert cause in logged()
+    until(lambda: cause in logged(), "the log says so")
 
 
 MANY_SYNTAXES = [f"1.2.840.10008.1.2.4.{number}".encode() for number in range(60)]
@@ -212,7 +213,7 @@ def test_a_peer_that_can_take_no_answer_is_aborted(server, connect, logged, leng
     assert described(peer.receive()) == "accepted"
     peer.send(p_datas(1, COMMAND, echo_rq()))
     assert outcome(peer, 1) == ["abort 0/0"]
-    assert f"maximum length {length}: 8 or more is needed" in logged()
+    until(lambda: f"maximum length {length}: 8 or more is needed" in logged(), "the log says so")
 
 
 # --- names -----------------------------------------------------------------------------------
@@ -249,6 +250,7 @@ def test_a_calling_title_steers_nothing(server, connect, logged, title):
     peer.release()
     (path,) = [path for path in server.objects() if path.name.startswith(f"{uid}-")]
     assert path.parts[-3:-1] == ("1.2.3", "1.2.3.1")
+    until(lambda: " released, " in logged(), "all lines are there")
     assert sum(" opened from " in line for line in logged().splitlines()) == 1
     assert all(line.isprintable() and "[sdcc." in line for line in logged().splitlines())
 
@@ -272,7 +274,7 @@ def test_a_called_title_must_be_ours(server, connect, logged, title):
     peer = connect(server.address)
     peer.send(request_of(*around(), called=title))
     assert outcome(peer, 1) == ["rejected 1/1/7"]
-    assert "is no [[local]] of this port" in logged()
+    until(lambda: "is no [[local]] of this port" in logged(), "the log says so")
     assert all(line.isprintable() for line in logged().splitlines())
 
 
@@ -290,4 +292,5 @@ def test_a_line_of_the_log_is_short_whatever_the_application_context(server, con
     peer = connect(server.address)
     peer.send(request_of(item(0x10, name), CONTEXT, USER_INFORMATION))
     assert outcome(peer, 1) == [end]
+    until(logged, "the log has its line")
     assert max(map(len, logged().splitlines())) < 500

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ..interop.objects import CT, data_set, new_uid
-from ..interop.server import PATIENCE
+from ..interop.server import PATIENCE, until
 from ..interop.wire import (
     ABORT,
     COMMAND,
@@ -121,7 +121,7 @@ def test_peers_that_have_no_association_are_closed_without_a_word(connect, bysta
     """By ARTIM, which no byte starts anew."""
     slow = {name: (connect(bystander.address), data) for name, data in UNHEARD.items()}
     assert ends_of(slow, bystander) == dict.fromkeys(UNHEARD, b"")
-    assert logged().count(" left before its A-ASSOCIATE-RQ was whole") == 3, "not of who said nothing"
+    until(lambda: logged().count(" left before its A-ASSOCIATE-RQ was whole") == 3, "not of who said nothing")
 
 
 @pytest.mark.usefixtures("unhurt")
@@ -157,7 +157,10 @@ def test_associations_that_get_on_a_byte_at_a_time_are_aborted(connect, bystande
         slow[name][0].send(at_once)
     assert slow["what follows a message"][0].response()[STATUS] == 0
     assert ends_of(slow, bystander, enough=bool) == dict.fromkeys(DRIPPED, BY_USER)
-    assert logged().count(f" aborted source 0: no progress for {TIMEOUT:g} s") == len(DRIPPED)
+    until(
+        lambda: logged().count(f" aborted source 0: no progress for {TIMEOUT:g} s") == len(DRIPPED),
+        "the log says so",
+    )
 
 
 @pytest.mark.usefixtures("unhurt")
@@ -182,7 +185,7 @@ def test_a_peer_that_does_not_read_our_answers_is_read_no_more_and_aborted(
             continue
         except ConnectionError:
             break
-    assert f" aborted source 0: no progress for {TIMEOUT:g} s" in logged()
+    until(lambda: f" aborted source 0: no progress for {TIMEOUT:g} s" in logged(), "the log says so")
     assert sent > len(requests), "thousands of them"
     assert most - before < 8 * MIB
 
@@ -237,7 +240,8 @@ def test_leaving_at_every_byte_of_an_object_leaves_nothing_of_it(server, bystand
             getattr(peer, leave)()
         bystander.is_answered()
     bystander.check()
-    assert logged().count(" aborted by the loss of its connection") == len(range(0, len(MESSAGE), step))
+    lost = len(range(0, len(MESSAGE), step))
+    until(lambda: logged().count(" aborted by the loss of its connection") == lost, "the log says so")
     assert not any(path.name.startswith(f"{UID}-") for path in server.objects() - before)
 
 
@@ -251,5 +255,8 @@ def test_aborting_at_every_byte_of_an_object_leaves_nothing_of_it(server, bystan
             peer.abort()
         bystander.is_answered()
     bystander.check()
-    assert logged().count(" aborted by the peer, source 0, reason 0") == len(IN_SINGLE_BYTES) + 1
+    until(
+        lambda: logged().count(" aborted by the peer, source 0, reason 0") == len(IN_SINGLE_BYTES) + 1,
+        "the log says so",
+    )
     assert not any(path.name.startswith(f"{UID}-") for path in server.objects() - before)

@@ -32,7 +32,7 @@ def test_leaving_in_the_middle_of_an_object(server, connect, leave):
     assert lost not in rows
     assert server.objects() - before == {server.storage / rows[uid]["path"]}
     assert data_set_of(rows[uid]["path"]) == data
-    assert " aborted by " in server.log()
+    until(lambda: " aborted by " in server.log(), "the log says so")
 
 
 @pytest.mark.parametrize("leave", ["abort", "close", "reset"])

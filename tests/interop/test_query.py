@@ -20,7 +20,7 @@ from .queries import (
     Asked,
     study,
 )
-from .server import CONFIGURATION
+from .server import CONFIGURATION, until
 
 ON_EVERY_INDEX = True
 
@@ -143,6 +143,7 @@ def test_the_limit_on_answers_is_kept_and_told(start, dcmtk, tmp_path):
     answers, status = find(dcmtk("findscu"), Asked("", {}, ""), server.address, "SDCC", tmp_path)
 
     assert (len(answers), status) == (2, 0xA700)
+    until(lambda: " C-FIND " in server.log(), "the log says so")
     line = next(line for line in server.log().splitlines() if " C-FIND " in line)
     assert re.search(
         r"SDCC<-FINDSCU\(\d+\) C-FIND A700 \d+ B [0-9.]+ ms after 2 pending: "

@@ -116,9 +116,8 @@ def test_each_local_ae_answers_who_is_known(call, called, calling):
 def test_who_may_not_talk_is_told_by_code(server, call, fields, codes, rule):
     before = len(server.log())
     refused(call(**fields), codes)
-    logged = server.log()[before:]
-    assert f"refused {codes}: " in logged
-    assert rule in logged
+    until(lambda: f"refused {codes}: " in server.log()[before:], "the log has the codes")
+    assert rule in server.log()[before:]
 
 
 def test_a_protocol_version_is_its_bit_0(call):
