@@ -25,6 +25,7 @@ ROOMS = {
     "statement_retrieval_text": set(),
     "statement_text": {"statement_retrieval_text"},
     "threads": set(),
+    "tls": {"config", "interfaces"},
     "uid": set(),
     "standard_classes": {"conformance"},
     "config": {"conformance", "standard_classes", "uid"},
@@ -37,7 +38,9 @@ ROOMS = {
     "services": {
         *("conformance", "data_set", "dimse", "indexed", "interfaces", "queries", "uid", "upper_layer"),
     },
-    "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
+    "network": {
+        *("config", "conformance", "dimse", "interfaces", "printable", "services", "tls", "upper_layer"),
+    },
     "conversion": {"archive", "conformance", "data_set", "interfaces"},
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
@@ -47,7 +50,7 @@ ROOMS = {
         *("archive", "config", "conformance", "conversion", "inspection", "interfaces"),
         *("network", "services", "threads", "world"),
     },
-    "service": {"config", "inspection", "network", "parts", "world"},
+    "service": {"config", "inspection", "network", "parts", "tls", "world"},
     "tap": {"config", "lean", "service", "world"},
     "control": {
         *("archive", "config", "conformance", "dimse", "index", "inspection"),
@@ -58,6 +61,7 @@ ROOMS = {
             "service",
             "statement",
             "threads",
+            "tls",
             "uid",
             "upper_layer",
             "world",
@@ -67,11 +71,14 @@ ROOMS = {
 
 #: What only these modules import.
 RESERVED = {
+    "OpenSSL": ("network/secure.py", "tls/*.py"),
     "asyncio": (),
+    "cryptography": ("tls/*.py",),
     "mmap": ("conversion/*.py",),
     "numpy": ("conversion/pixels.py",),
     "psycopg2": ("index/postgres_driver.py",),
     "pydicom.pixels": ("conversion/pixels.py",),
+    "service_identity": ("network/secure.py",),
     "sqlite3": ("index/sqlite*.py",),
     "tqdm": ("control/progress.py",),
     "tomllib": ("config/loading.py",),

@@ -15,6 +15,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from sdcc.network.flow import Pausable
+from sdcc.network.security import ISecured
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.machine import Effect, Indication, Output
 
@@ -26,7 +27,7 @@ SEND_LIMIT = 1024 * 1024
 
 
 class TCPTransport(Pausable, TypingProtocol):
-    """What is used of `twisted.internet.tcp.Connection`."""
+    """What is used of `twisted.internet.tcp.Connection`, some of it where it is no TLS over one."""
 
     #: Bytes that are read at once, and bytes waiting to be sent beyond which the producer is paused.
     bufferSize: int
@@ -63,15 +64,26 @@ class Connection(Protocol):
         self._artim_timeout = artim_timeout
         self._artim: IDelayedCall | None = None
         self._closing: IDelayedCall | None = None
-        #: The transport as the reactor writes to it, where it is a socket itself.
+        #: The socket as the reactor writes to it, where there is one, and the TLS over it, where there is.
         self._descriptor: IWriteDescriptor | None = None
+        self._secured: ISecured | None = None
+        #: What TLS had to do with the loss of the connection; empty: nothing.
+        self._tls_cause = ""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it is over TLS. Known as soon as there is a transport."""
+        return self._secured is not None
 
     # --- from the transport ---
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
-        self._descriptor = IWriteDescriptor(self.transport, None)
+        self._secured = ISecured(self.transport, None)
+        self._descriptor = (
+            IWriteDescriptor(self.transport, None) if self._secured is None else self._secured.socket
+        )
         self.transport.SEND_LIMIT = SEND_LIMIT
         self.perform(self.association.transport_opened())
 
@@ -82,6 +94,8 @@ class Connection(Protocol):
         self._stop_artim()
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
+        if self._secured is not None:
+            self._tls_cause = self._secured.why(reason)
         self.perform(self.association.transport_closed())
 
     # --- to the transport and the timer ---
@@ -101,14 +115,15 @@ class Connection(Protocol):
         if descriptor is None:
             transport.write(data)
             return
-        is_empty = transport.offset == len(transport.dataBuffer)
-        if is_empty and transport.connected and not transport.disconnecting:
-            # What the socket takes now need not be copied into the transport's buffer.
-            sent = transport.writeSomeData(data)
-            if sent == len(data):
-                return
-            if isinstance(sent, int) and sent > 0:  # else it is a failure, which comes again below
-                data = data[sent:]
+        if self._secured is None:  # past TLS, nothing may reach the socket
+            is_empty = transport.offset == len(transport.dataBuffer)
+            if is_empty and transport.connected and not transport.disconnecting:
+                # What the socket takes now need not be copied into the transport's buffer.
+                sent = transport.writeSomeData(data)
+                if sent == len(data):
+                    return
+                if isinstance(sent, int) and sent > 0:  # else it is a failure, which comes again below
+                    data = data[sent:]
         # Of one number Twisted makes two limits, and what a peer leaves unread has its own.
         read_size, transport.bufferSize = transport.bufferSize, UNREAD_LIMIT
         transport.write(data)
