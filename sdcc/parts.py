@@ -80,7 +80,8 @@ class Parts:
             remove=self.objects.remove,
         )
         self._resolver = Resolver(lookup_threads.run, reactor)
-        self.security = security(configuration, reactor, world.now)
+        tls = configuration.tls if configuration.uses_tls else None
+        self.security = None if tls is None else security(tls, reactor, world.now)
         self.caller = Caller(
             configuration.remotes,
             reactor,

@@ -14,7 +14,6 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from sdcc import __version__
@@ -65,10 +64,9 @@ class SDCC(Service):
         for (interface, port), locals_ in ports(self._configuration.locals):
             titles = ", ".join(locals_)
             try:
-                factory: ServerFactory = self._parts.server.port(locals_)
-                if is_tls(locals_):
-                    assert security is not None, "as some local has TLS"
-                    factory = security.accepting(factory)
+                plain = self._parts.server.port(locals_)
+                assert security is not None or not is_tls(locals_)
+                factory = security.accepting(plain) if security and is_tls(locals_) else plain
                 listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=interface)
             except CannotListenError as error:
                 reason = f"AE {titles}: cannot listen on {interface}:{port}: {error.socketError}"

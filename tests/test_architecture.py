@@ -29,7 +29,11 @@ ROOMS = {
     "uid": set(),
     "standard_classes": {"conformance"},
     "config": {"conformance", "standard_classes", "uid"},
-    "statement": {"config", "conformance", "restructuredtext", "statement_query", "statement_text"},
+    "statement": {
+        *("config", "conformance", "restructuredtext", "statement_query", "statement_security"),
+        "statement_text",
+    },
+    "statement_security": {"config", "restructuredtext"},
     "statement_query": {"indexed", "queries", "restructuredtext", "services"},
     "upper_layer": {"conformance"},
     "dimse": {"conformance", "upper_layer"},

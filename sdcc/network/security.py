@@ -18,7 +18,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
-from sdcc.config import TLS, Configuration
+from sdcc.config import TLS
 from sdcc.interfaces import RunInThread
 
 
@@ -56,15 +56,10 @@ class Security(Protocol):
     ) -> None: ...
 
 
-def security(
-    configuration: Configuration, reactor: Any, now: Callable[[], datetime.datetime]
-) -> Security | None:
-    """TLS as `[tls]` has it; None: no connection uses it."""
-    if not configuration.uses_tls:
-        return None
+def security(settings: TLS, reactor: Any, now: Callable[[], datetime.datetime]) -> Security:
+    """TLS as `[tls]` has it, to be made where some connection uses it."""
     if sys.modules.get("OpenSSL", sys) is None:
         del sys.modules["OpenSSL"]  # sdcc.lean had kept it away
     from sdcc.network.secure import TLSSecurity  # noqa: PLC0415  # see above
 
-    assert configuration.tls is not None, "config.load has seen to it"
-    return TLSSecurity(configuration.tls, reactor, now)
+    return TLSSecurity(settings, reactor, now)

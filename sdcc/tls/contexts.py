@@ -30,6 +30,14 @@ SECURITY_LEVEL = 2
 OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE
 
 
+def check(credentials: Credentials) -> None:
+    """
+    :raises NotUsable: no contexts can be made of these.
+    """
+    server_context(credentials)
+    client_context(credentials)
+
+
 class Connection(SSL.Connection):
     """One end of a connection, in memory: without a socket."""
 
