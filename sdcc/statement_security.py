@@ -37,8 +37,8 @@ def security_profiles(configuration: Configuration) -> str:
     authority = "a configured authority" if has_own is not None else "an authority of SDCC's host"
     return (
         f"{PROFILES}\n\nOver TLS are the ports of the local AEs {locals_}, and the associations that SDCC "
-        f"opens to the remote AEs {remotes}. {callers}. A peer that SDCC calls must show one that {authority} has "
-        f"signed, for the name or IP address that it is configured with.\n\n{PROVIDED}"
+        f"opens to the remote AEs {remotes}. {callers}. A peer that SDCC calls must show one that {authority} "
+        f"has signed, for the name or IP address that it is configured with.\n\n{PROVIDED}"
     )
 
 

@@ -47,6 +47,9 @@ from sdcc.upper_layer.framing import TLS_RECORDS
 class HandshakeFailed(ConnectError):
     """There is a connection, but no TLS over it."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(string=why)
+
     def __str__(self) -> str:
         return f"TLS: {self.args[0]}"
 

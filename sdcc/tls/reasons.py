@@ -12,8 +12,8 @@ _CODES = SSL.X509VerificationCodes
 _CERTIFICATE = {
     _CODES.ERR_CERT_NOT_YET_VALID: "is not valid yet",
     _CODES.ERR_CERT_HAS_EXPIRED: "has expired",
-    _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT: "is signed by itself, and none of the authorities",
-    _CODES.ERR_SELF_SIGNED_CERT_IN_CHAIN: "is none of the authorities",
+    _CODES.ERR_DEPTH_ZERO_SELF_SIGNED_CERT: "is signed by itself, and none of the authorities'",
+    _CODES.ERR_SELF_SIGNED_CERT_IN_CHAIN: "is that of an authority which is none of ours",
     _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT: "is signed by none of the authorities",
     _CODES.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "is signed by none of the authorities",
     _CODES.ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: "is signed by none of the authorities",
