@@ -35,11 +35,14 @@ def security_profiles(configuration: Configuration) -> str:
     )
     has_own = configuration.tls.server_authorities or configuration.tls.client_authorities
     authority = "a configured authority" if has_own is not None else "an authority of SDCC's host"
-    return (
-        f"{PROFILES}\n\nOver TLS are the ports of the local AEs {locals_}, and the associations that SDCC "
-        f"opens to the remote AEs {remotes}. {callers}. A peer that SDCC calls must show one that {authority} "
-        f"has signed, for the name or IP address that it is configured with.\n\n{PROVIDED}"
+    paragraphs = (
+        PROFILES,
+        f"Over TLS are the ports of the local AEs {locals_}, and the associations that SDCC opens to the "
+        f"remote AEs {remotes}. {callers}. A peer that SDCC calls must show one that {authority} has signed, "
+        "for the name or IP address that it is configured with.",
+        PROVIDED,
     )
+    return "\n\n".join(paragraphs)
 
 
 def _titles(titles: Iterable[str]) -> str:

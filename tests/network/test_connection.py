@@ -11,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
 from sdcc.network.connection import Connection
+from sdcc.network.security import ISecured
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.machine import Role
 
@@ -66,6 +67,25 @@ def test_what_the_socket_does_not_take_waits_and_its_limit_is_not_the_size_of_a_
     connection.perform([b"answer"])
     assert socket.asked == [("some", b"answer"), (b"swer", 64 * 1024), "now"]
     assert socket.bufferSize == 123
+
+
+@implementer(ISecured)
+class TLS(Socket):
+    """Over a socket that is none of this test's."""
+
+    socket = None
+
+    def why(self, reason):
+        return "the peer speaks no TLS"
+
+
+def test_nothing_goes_past_tls(connection):
+    """Also where the transport passes off the interfaces of the socket under it as its own."""
+    tls = TLS()
+    connection.makeConnection(tls)
+    connection.perform([b"answer"])
+    assert connection.is_secure
+    assert [data for data, _ in tls.asked] == [b"answer"], "given to TLS, which encrypts it"
 
 
 def test_what_waits_goes_first(connection):
