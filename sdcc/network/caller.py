@@ -13,8 +13,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IStreamClientEndpoint
 from zope.interface import implementer
 
 from sdcc import conformance
@@ -24,6 +23,7 @@ from sdcc.network.addresses import IPAddress, Resolve, literal
 from sdcc.network.lost import NotConnected
 from sdcc.network.own_association import OwnAssociation
 from sdcc.network.security import Security
+from sdcc.network.single import Single
 from sdcc.network.timeouts import Timeouts
 from sdcc.printable import printable
 from sdcc.upper_layer.items import (
@@ -41,18 +41,6 @@ from sdcc.upper_layer.pdu import AssociateRQ
 REPORTED_CLASSES = frozenset({conformance.STORAGE_COMMITMENT})
 #: Why nobody is called any more.
 STOPPING = "SDCC is stopping"
-
-
-class _Connected(Factory):
-    """Gives a connection, when it stands, to one association."""
-
-    noisy = False
-
-    def __init__(self, association: OwnAssociation) -> None:
-        self._association = association
-
-    def buildProtocol(self, addr: IAddress | None) -> OwnAssociation:
-        return self._association
 
 
 @implementer(ICaller)
@@ -180,10 +168,10 @@ class Caller:
         end = self._reactor.seconds() + seconds
         endpoint: IStreamClientEndpoint = kind(self._reactor, address, remote.port, timeout=seconds)
         if not remote.tls:
-            await endpoint.connect(_Connected(association))
+            await endpoint.connect(Single(association))
         else:
             assert self._security is not None, "there is a [tls] where a remote is called over TLS"
-            name = remote.tls_name or remote.address
+            name = remote.tls_name or remote.address.partition("%")[0]  # no network interface is in it
             await self._security.connect(endpoint, association, name=name, end=end)
 
     async def _addresses(self, host: str, where: str) -> list[str]:

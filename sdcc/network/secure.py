@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Any, cast
+from typing import cast
 
 from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
@@ -27,7 +27,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IWriteDescriptor,
 )
-from twisted.internet.protocol import Factory, Protocol, ServerFactory, connectionDone
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -36,10 +36,10 @@ from sdcc.config import TLS
 from sdcc.interfaces import RunInThread
 from sdcc.network.connection import TCPTransport
 from sdcc.network.security import ISecured
+from sdcc.network.single import Single
 from sdcc.tls import reasons
 from sdcc.tls.certificates import Certificates
-from sdcc.tls.contexts import Connection
-from sdcc.tls.files import common_name
+from sdcc.tls.contexts import Connection, name_of
 from sdcc.upper_layer.codes import PDUType
 from sdcc.upper_layer.framing import TLS_RECORDS
 
@@ -102,8 +102,8 @@ class SecureTransport(TLSMemoryBIOProtocol):
 
     @property
     def peer_name(self) -> str:
-        certificate = self.getHandle().get_peer_certificate(as_cryptography=True)
-        return "" if certificate is None else common_name(certificate)
+        certificate = self.getHandle().get_peer_certificate()
+        return "" if certificate is None else name_of(certificate)
 
     def why(self, reason: Failure) -> str:
         """See :class:`~sdcc.network.security.ISecured`."""
@@ -160,13 +160,13 @@ class _Handshake(Protocol):
         self.done: Deferred[None] = Deferred(lambda _: self.transport.abortConnection())
 
     def handshakeCompleted(self) -> None:
-        certificate = self.transport.getHandle().get_peer_certificate(as_cryptography=True)
+        certificate = self.transport.getHandle().get_peer_certificate()
         assert certificate is not None, "a server always shows one"
         verify = verify_certificate_hostname if _is_name(self._name) else verify_certificate_ip_address
         try:
-            verify(certificate, self._name)
-        except (VerificationError, CertificateError):
-            self._fail(f"the certificate of {common_name(certificate)!r} is not for {self._name}")
+            verify(certificate.to_cryptography(), self._name)
+        except (VerificationError, CertificateError, ValueError):  # not its name, or none, or unreadable
+            self._fail(f"the certificate of {name_of(certificate)!r} is not for {self._name}")
             self.transport.abortConnection()
             return
         self.transport.wrappedProtocol = self._protocol
@@ -232,24 +232,12 @@ class TLSSecurity:
         """
         handshake = _Handshake(protocol, name)
         connections = _Connections(self._certificates, name if _is_name(name) else None)
-        factory = _SecureFactory(connections, True, _One(handshake), self._clock)
+        factory = _SecureFactory(connections, True, Single(handshake), self._clock)
         await endpoint.connect(factory)
         try:
             await handshake.done.addTimeout(max(end - self._clock.seconds(), 0), self._clock)
         except DeferredTimeout:
             raise ConnectTimeout("handshake") from None
-
-
-class _One(Factory):
-    """Of one connection."""
-
-    noisy = False
-
-    def __init__(self, protocol: Protocol) -> None:
-        self._protocol = protocol
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        return self._protocol
 
 
 def _is_name(host: str) -> bool:

@@ -78,6 +78,14 @@ def client_context(credentials: Credentials) -> SSL.Context:
     return context
 
 
+def name_of(certificate: X509) -> str:
+    """The name in a peer's certificate, of which OpenSSL takes some that cannot be read any further."""
+    try:
+        return common_name(certificate.to_cryptography())
+    except ValueError:
+        return "(unreadable)"
+
+
 def _context(method: int, credentials: Credentials) -> SSL.Context:
     context = SSL.Context(method)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -111,5 +119,5 @@ def _verified(connection: SSL.Connection, certificate: X509, code: int, depth: i
     """OpenSSL's judgement of one certificate in a chain stands; what it was is kept for the log."""
     if not is_good:
         assert isinstance(connection, Connection)
-        connection.verdict = reasons.of_certificate(code, common_name(certificate.to_cryptography()))
+        connection.verdict = reasons.of_certificate(code, name_of(certificate))
     return bool(is_good)

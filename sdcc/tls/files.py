@@ -23,6 +23,8 @@ from cryptography.x509.oid import NameOID
 from sdcc.config import TLS
 from sdcc.tls import NotUsable
 
+#: Characters of a Common Name (RFC 5280, ub-common-name).
+LONGEST_NAME = 64
 #: A certificate that ends within so many days is a concern.
 DAYS_OF_WARNING = 30
 
@@ -148,6 +150,10 @@ def _dates(
 
 
 def common_name(certificate: Certificate) -> str:
-    """The subject's Common Name, or all of the subject where it has none."""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+    """The subject's Common Name, or all of the subject where it has none; for the log, and so cut.
+
+    :raises ValueError: it cannot be read.
+    """
+    subject = certificate.subject
+    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return (str(names[0].value) if names else subject.rfc4514_string())[:LONGEST_NAME]

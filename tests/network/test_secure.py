@@ -138,6 +138,19 @@ def test_certificates_are_checked_and_what_is_wrong_is_one_line(open_port, tmp_p
     ]
 
 
+def test_a_strangers_certificate_that_cannot_be_read_is_refused_like_others(open_port, tmp_path, lines):
+    """A PrintableString has no "@": OpenSSL takes it nevertheless."""
+    shown = Authority(tmp_path, "other").sign("STR@NGER")
+    der = ssl.PEM_cert_to_DER_cert(shown.read_text())
+    utf8, printable = (tag + b"\x08STR@NGER" for tag in (b"\x0c", b"\x13"))
+    assert der.count(utf8) == 1
+    shown.write_text(ssl.DER_cert_to_PEM_cert(der.replace(utf8, printable)))
+    refused(open_port, context(open_port.authority.path, shown))
+    assert lines == [
+        "192.0.2.7:40000 refused, TLS: the certificate of '(unreadable)' is signed by none of the authorities"
+    ]
+
+
 def test_one_address_cannot_fill_the_log(open_port, lines):
     for _ in range(250):
         refused(open_port, context(open_port.authority.path))
@@ -185,6 +198,15 @@ def test_handshakes_count_among_the_connections_without_an_association(port):
     assert few.connect() is not None
     assert few.connect() is not None
     assert few.connect() is None
+
+
+def test_a_stop_ends_connections_in_their_handshake(open_port):
+    far = open_port.connect()
+    far.protocol.dataReceived(b"\x16\x03\x01\0\x10")
+    stopped = Awaited(open_port.world.server.stop())
+    assert far.is_gone
+    far.lose()
+    assert stopped.is_there
 
 
 # --- the flow ---
