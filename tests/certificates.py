@@ -35,11 +35,13 @@ class Authority:
     :ivar path: of its own certificate.
     """
 
-    def __init__(self, directory: Path, name: str = "authority", **dates: int) -> None:
+    def __init__(self, directory: Path, name: str = "authority", issuer: Authority | None = None) -> None:
+        """:param issuer: who has signed it; None: itself."""
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.certificate = self._signed(self._name, self._key.public_key(), [], is_authority=True, **dates)
+        signer = issuer or self
+        self.certificate = signer._signed(self._name, self._key.public_key(), [], is_authority=True)
         self.path = directory / f"{name}.crt"
         self.path.write_bytes(self.certificate.public_bytes(Encoding.PEM))
 

@@ -71,9 +71,11 @@ def test_what_the_socket_does_not_take_waits_and_its_limit_is_not_the_size_of_a_
 
 @implementer(ISecured)
 class TLS(Socket):
-    """Over a socket that is none of this test's."""
+    """Over a socket of its own."""
 
-    socket = None
+    def __init__(self):
+        super().__init__(takes=100)
+        self.socket = Socket(takes=100)
 
     def why(self, reason):
         return "the peer speaks no TLS"
@@ -85,7 +87,8 @@ def test_nothing_goes_past_tls(connection):
     connection.makeConnection(tls)
     connection.perform([b"answer"])
     assert connection.is_secure
-    assert [data for data, _ in tls.asked] == [b"answer"], "given to TLS, which encrypts it"
+    assert tls.asked == [(b"answer", 64 * 1024)], "given to TLS, which encrypts it"
+    assert tls.socket.asked == ["now"]
 
 
 def test_what_waits_goes_first(connection):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 
 from sdcc.config import TLS, Access
+from sdcc.network.protocol import READ_SIZE
 from sdcc.network.security import security
 from sdcc.tls import NotUsable
 from sdcc.upper_layer.pdu import AssociateAC, ReleaseRP, ReleaseRQ
@@ -105,6 +107,24 @@ def test_both_versions_are_spoken_and_no_session_is_kept(open_port, build, versi
     again = open_port.connect(client, session=first.tls.session).shake()
     again.read()
     assert not again.tls.session_reused
+
+
+def test_authorities_between_are_shown(open_port, tmp_path):
+    """By a peer that knows only the first of them."""
+    between = Authority(tmp_path, "between", issuer=open_port.authority)
+    path = between.sign("server", "sdcc.example.org", with_authority=True)
+    settings = TLS(certificate=path, private_key=path.with_suffix(".key"))
+    assert reloaded(open_port.security, settings).is_there
+    assert name(open_port.connect(context(open_port.authority.path)).shake()) == "server"
+
+
+def test_an_authority_between_is_enough_to_be_known_by(open_port, tmp_path, build):
+    between = Authority(tmp_path, "between", issuer=open_port.authority)
+    settings = replace(open_port.settings, client_authorities=between.path)
+    assert reloaded(open_port.security, settings).is_there
+    far = open_port.connect(context(open_port.authority.path, between.sign("CT"))).shake()
+    far.send(build.request())
+    assert isinstance(far.received()[0], AssociateAC)
 
 
 # --- what is refused, and how the log says it ---
@@ -210,6 +230,12 @@ def test_a_stop_ends_connections_in_their_handshake(open_port):
 
 
 # --- the flow ---
+
+
+def test_the_socket_is_read_in_large_pieces_as_soon_as_there_is_an_association(open_port, build):
+    far = open_port.connect().shake()
+    far.send(build.request())
+    assert far.transport.bufferSize == READ_SIZE
 
 
 def test_who_does_not_read_answers_is_read_from_no_more(open_port, build):

@@ -75,6 +75,7 @@ def server(authority: Authority, *names: str, **sides: Any) -> ssl.SSLContext:
         (("127.0.0.1",), PEER),
         (("pacs.example.org",), replace(PEER, tls_name="pacs.example.org")),
         (("::1", "192.0.2.1"), replace(PEER, tls_name="192.0.2.1")),
+        (("fe80::1",), replace(PEER, address="fe80::1%eth0")),
     ],
 )
 def test_who_shows_the_expected_name_or_address_is_asked_for_an_association(call, authority, names, remote):
