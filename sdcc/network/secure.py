@@ -94,9 +94,15 @@ class SecureTransport(TLSMemoryBIOProtocol):
         Twisted's TLS would wait until a producer says that it is done, and then for the peer's answer to
         the close_notify alert, which RFC 8446 6.1 does not ask for.
         """
-        self.unregisterProducer()
-        super().loseConnection()
-        self.transport.loseConnection()
+        if self.connected:
+            self.unregisterProducer()
+            super().loseConnection()
+            self.transport.loseConnection()
+
+    def abortConnection(self) -> None:
+        """Nothing happens where it is lost already, as with a socket."""
+        if self.connected:
+            super().abortConnection()
 
     # --- what is known of the peer ---
 

@@ -260,6 +260,22 @@ def test_a_close_waits_neither_for_the_producer_nor_for_the_peers_alert(open_por
     assert far.tls.read(1) == b""  # which no end of the stream but the alert close_notify gives
 
 
+@pytest.mark.parametrize(
+    "ends", [("loseConnection",), ("abortConnection",), ("abortConnection", "loseConnection")]
+)
+def test_a_connection_that_is_lost_can_be_ended_as_often_as_one_likes(open_port, build, ends):
+    """As a stop does with those whose last operation is still under way."""
+    far = open_port.connect().shake()
+    far.send(build.request())
+    protocol, transport = far.protocol.wrappedProtocol, far.protocol
+    getattr(transport, ends[0])()
+    far.lose()
+    for end in ends:
+        getattr(transport, end)()
+    protocol.cut()
+    protocol.drained()
+
+
 # --- reading again ---
 
 
