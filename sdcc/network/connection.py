@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol as TypingProtocol
+from typing import cast
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IWriteDescriptor
 from twisted.internet.protocol import Protocol, connectionDone
@@ -50,6 +51,14 @@ class TCPTransport(Pausable, TypingProtocol):
     def getPeer(self) -> IAddress: ...
 
 
+class Descriptor(TypingProtocol):
+    """What is used of a socket as the reactor writes to it."""
+
+    disconnecting: bool
+
+    def doWrite(self) -> object: ...
+
+
 class Connection(Protocol):
     """Performs one association's outputs on a transport.
 
@@ -65,7 +74,7 @@ class Connection(Protocol):
         self._artim: IDelayedCall | None = None
         self._closing: IDelayedCall | None = None
         #: The socket as the reactor writes to it, where there is one, and the TLS over it, where there is.
-        self._descriptor: IWriteDescriptor | None = None
+        self._descriptor: Descriptor | None = None
         self._secured: ISecured | None = None
         #: What TLS had to do with the loss of the connection; empty: nothing.
         self._tls_cause = ""
@@ -81,9 +90,8 @@ class Connection(Protocol):
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self._secured = ISecured(self.transport, None)
-        self._descriptor = (
-            IWriteDescriptor(self.transport, None) if self._secured is None else self._secured.socket
-        )
+        socket = self.transport if self._secured is None else self._secured.socket
+        self._descriptor = cast("Descriptor | None", IWriteDescriptor(socket, None))
         self.transport.SEND_LIMIT = SEND_LIMIT
         self.perform(self.association.transport_opened())
 
@@ -128,7 +136,7 @@ class Connection(Protocol):
         read_size, transport.bufferSize = transport.bufferSize, UNREAD_LIMIT
         transport.write(data)
         transport.bufferSize = read_size
-        if not transport.disconnecting:  # else the reactor, which closes it when all is sent, must send it
+        if not descriptor.disconnecting:  # else the reactor, which closes it when all is sent, must send it
             descriptor.doWrite()  # what fails here fails again in the reactor's own turn, which sees to it
 
     def indicate(self, indication: Indication) -> None:

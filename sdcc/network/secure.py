@@ -25,7 +25,6 @@ from twisted.internet.interfaces import (
     IProtocol,
     IReactorTime,
     IStreamClientEndpoint,
-    IWriteDescriptor,
 )
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
@@ -62,8 +61,8 @@ class SecureTransport(TLSMemoryBIOProtocol):
     _first_byte: int | None = None
 
     @property
-    def socket(self) -> IWriteDescriptor | None:
-        return IWriteDescriptor(self.transport, None)
+    def socket(self) -> TCPTransport:
+        return self.transport
 
     @property
     def bufferSize(self) -> int:

@@ -25,7 +25,7 @@ from sdcc.interfaces import RunInThread
 class ISecured(Interface):
     """What a transport that is TLS can tell beyond those that are not."""
 
-    socket = Attribute("IWriteDescriptor | None: what is under it, as the reactor writes to it")
+    socket = Attribute("TCPTransport: what is under it")
     peer_name = Attribute(
         "str: the Common Name in the peer's certificate; empty: it has shown none; to be asked while the "
         "connection stands"

@@ -91,6 +91,15 @@ def test_nothing_goes_past_tls(connection):
     assert tls.socket.asked == ["now"]
 
 
+def test_a_socket_that_is_to_be_closed_under_tls_is_left_to_the_reactor(connection):
+    """TLS closes it by itself where the peer has ended the stream."""
+    tls = TLS()
+    connection.makeConnection(tls)
+    tls.socket.disconnecting = True
+    connection.perform([b"late"])
+    assert tls.socket.asked == []
+
+
 def test_what_waits_goes_first(connection):
     socket = Socket(takes=100)
     socket.dataBuffer, socket.offset = b"gone, and not gone", len(b"gone")
