@@ -17,6 +17,7 @@ from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
+from sdcc.network.security import security
 from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
 from sdcc.services.commitment.provider import CommitmentProvider
@@ -39,6 +40,7 @@ class Parts:
     :ivar threads: all that have to be started and stopped.
     :ivar run_loosely: runs in a thread what may hang, and what no stop waits for.
     :ivar caller: of associations to the `[[remote]]`.
+    :ivar security: TLS; None: no connection uses it.
     """
 
     def __init__(
@@ -80,12 +82,15 @@ class Parts:
             remove=self.objects.remove,
         )
         self._resolver = Resolver(lookup_threads.run, reactor)
+        tls = configuration.tls if configuration.uses_tls else None
+        self.security = None if tls is None else security(tls, reactor, world.now)
         self.caller = Caller(
             configuration.remotes,
             reactor,
             resolve=self._resolver,
             maximum_pdu_length=configuration.association.maximum_pdu_length,
             timeouts=Timeouts.of(configuration.association),
+            security=self.security,
         )
         self.converter = Converter(reactor, self.objects.scratch)
         self.journal = CommitmentJournal(

@@ -29,6 +29,7 @@ from sdcc.network.server import BACKLOG
 from sdcc.parts import Parts
 from sdcc.reloading import Reloading
 from sdcc.signals import Signals
+from sdcc.tls import NotUsable
 from sdcc.world import REAL, Reactor, World
 
 #: Not of a class, whose name would take the place of this one.
@@ -84,21 +85,30 @@ class SDCC(Service):
     # --- starting ---
 
     def privilegedStartService(self) -> None:
-        """Bind every port.
+        """Read the certificates, which others may not, and bind every port.
 
-        :raises CannotStart: one cannot be bound.
+        :raises CannotStart: they cannot be used, or a port cannot be bound.
         """
+        security = self._parts.security
+        try:
+            if security is not None:
+                security.load()
+        except NotUsable as error:
+            raise CannotStart(str(error)) from None
         for (interface, port), locals_ in ports(self.configuration.locals):
             titles = ", ".join(locals_)
             try:
-                factory = self._parts.server.port(locals_)
+                plain = self._parts.server.port(locals_)
+                assert security is not None or not is_tls(locals_)
+                factory = security.accepting(plain) if security and is_tls(locals_) else plain
                 listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=interface)
             except CannotListenError as error:
                 reason = f"AE {titles}: cannot listen on {interface}:{port}: {error.socketError}"
                 raise CannotStart(reason) from None
             self._ports.append(listening)
             log.info(
-                "AE {titles} on {interface}:{port}",
+                "AE {titles} on {interface}:{port}{tls}",
+                tls=" over TLS" if is_tls(locals_) else "",
                 titles=titles,
                 interface=interface,
                 port=address_of(listening)[1],
@@ -119,6 +129,8 @@ class SDCC(Service):
             self._signals.restore()
             raise
         parts = self._parts
+        if parts.security is not None:
+            parts.security.watch()
         for threads in parts.threads:
             threads.start()
         parts.objects.start()
@@ -219,6 +231,7 @@ class SDCC(Service):
             parts.converter.stop,
             parts.transactions.stop,
             *([self._look.stop] if self._look else []),
+            *([parts.security.stop] if parts.security else []),
             parts.index.stop,
             self._hand_doubts_on,
             parts.storage.settle,
@@ -263,6 +276,11 @@ def address_of(port: IListeningPort) -> tuple[str, int]:
     address = port.getHost()
     assert isinstance(address, IPv4Address | IPv6Address)
     return address.host, address.port
+
+
+def is_tls(locals_: Mapping[str, Local]) -> bool:
+    """Whether the port of these has TLS: all of one agree."""
+    return any(local.tls for local in locals_.values())
 
 
 def ports(locals_: tuple[Local, ...]) -> list[tuple[tuple[str, int], Mapping[str, Local]]]:

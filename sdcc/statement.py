@@ -13,6 +13,7 @@ from sdcc import __version__, conformance
 from sdcc.config import Configuration
 from sdcc.restructuredtext import literal, table
 from sdcc.statement_query import answers_limit, query_keys
+from sdcc.statement_security import security_profiles
 from sdcc.statement_text import TEMPLATE
 
 #: What happens to a calling AE title of no [[remote]], by `unknown_callers`.
@@ -57,6 +58,7 @@ def conformance_statement(configuration: Configuration) -> str:
         minimum_free=_free_space_floor(storage.minimum_free),
         index_timeout=f"{configuration.index.timeout:g}",
         timers=_timers(configuration),
+        security=security_profiles(configuration),
         extensions=_extensions(len(storage.additional_sop_classes)),
         locals=_locals(configuration),
         remotes=_remotes(configuration),

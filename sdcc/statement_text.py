@@ -254,7 +254,7 @@ $timers
 3.1 Supported Communication Stack
 ---------------------------------
 
-TCP/IP, as PS3.8 defines it for DICOM. TLS is not provided by this version.
+TCP/IP, as PS3.8 defines it for DICOM, and TLS over it as 3.3 has it.
 
 3.2 TCP/IP Stack
 ----------------
@@ -265,6 +265,11 @@ That of the operating system, IPv4 and IPv6.
 ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
 
 What the operating system supports.
+
+3.3 Security Profiles
+---------------------
+
+$security
 
 4. Extensions / Specializations / Privatizations
 ================================================
@@ -291,6 +296,7 @@ $remotes
 - Local AE titles, their interfaces, TCP/IP ports and limits of associations.
 - Remote AE titles, their IP addresses or host names, TCP/IP ports, limits of associations, and the
   services that they may use.
+- Which ports and which remote AEs have TLS; the certificate, its private key and the authorities.
 - Whether unknown remote AEs are accepted, and whether the address of a known one is checked.
 - The announced maximum length of P-DATA-TF, the limit of associations in all, and the times of
   2.3.6.

@@ -7,7 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pydicom  # noqa: F401, with numpy, which sdcc.lean would keep away from the tests too
+# both with what sdcc.lean would keep away from the tests too
+import OpenSSL  # noqa: F401
+import pydicom  # noqa: F401
 import pytest
 
 from .programs import missing, required

@@ -26,10 +26,15 @@ ROOMS = {
     "statement_retrieval_text": set(),
     "statement_text": {"statement_retrieval_text"},
     "threads": set(),
+    "tls": {"config", "interfaces"},
     "uid": set(),
     "standard_classes": {"conformance"},
     "config": {"conformance", "standard_classes", "uid"},
-    "statement": {"config", "conformance", "restructuredtext", "statement_query", "statement_text"},
+    "statement": {
+        *("config", "conformance", "restructuredtext", "statement_query", "statement_security"),
+        "statement_text",
+    },
+    "statement_security": {"config", "restructuredtext"},
     "statement_query": {"indexed", "queries", "restructuredtext", "services"},
     "upper_layer": {"conformance"},
     "dimse": {"conformance", "upper_layer"},
@@ -38,7 +43,9 @@ ROOMS = {
     "services": {
         *("conformance", "data_set", "dimse", "indexed", "interfaces", "queries", "uid", "upper_layer"),
     },
-    "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
+    "network": {
+        *("config", "conformance", "dimse", "interfaces", "printable", "services", "tls", "upper_layer"),
+    },
     "conversion": {"archive", "conformance", "data_set", "interfaces"},
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
@@ -50,7 +57,7 @@ ROOMS = {
     },
     "reloading": {"config", "interfaces"},
     "service": {
-        *("config", "inspection", "interfaces", "network", "parts", "reloading", "signals", "world"),
+        *("config", "inspection", "interfaces", "network", "parts", "reloading", "signals", "tls", "world"),
     },
     "logs": {"config", "printable"},
     "logged": {"config", "logs", "service"},
@@ -64,6 +71,7 @@ ROOMS = {
             "service",
             "statement",
             "threads",
+            "tls",
             "uid",
             "upper_layer",
             "world",
@@ -73,11 +81,14 @@ ROOMS = {
 
 #: What only these modules import.
 RESERVED = {
+    "OpenSSL": ("network/secure.py", "tls/*.py"),
     "asyncio": (),
+    "cryptography": ("tls/*.py",),
     "mmap": ("conversion/*.py",),
     "numpy": ("conversion/pixels.py",),
     "psycopg2": ("index/postgres_driver.py",),
     "pydicom.pixels": ("conversion/pixels.py",),
+    "service_identity": ("network/secure.py",),
     "sqlite3": ("index/sqlite*.py",),
     "tqdm": ("control/progress.py",),
     "tomllib": ("config/loading.py",),

@@ -49,7 +49,7 @@ TABLES = {
 }
 #: The keys with a default that the sample can show: not required, and not "left out".
 WITH_DEFAULT = {name: {field.name for field in fields(cls)} for name, cls in TABLES.items()} | {
-    "remote": {"max_associations", "services"},
+    "remote": {"max_associations", "services", "tls"},
     "tls": set(),
     "manhole": set(),
     "http": set(),
@@ -605,8 +605,6 @@ def test_the_index_has_a_name_without_a_password(written: Callable[[str], Path],
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ('tls = { certificate = "a", private_key = "b" }', ["[tls]"]),
-        ("local = [{ tls = true }]", ["[[local]].tls = true"]),
         ('manhole = { endpoint = "tcp:11122", authorized_keys = "keys" }', ["[manhole]"]),
         ('http = { endpoint = "unix:/run/sdcc" }', ["[http]"]),
     ],
@@ -615,6 +613,43 @@ def test_what_this_version_cannot_do_is_refused(
     written: Callable[[str], Path], text: str, keys: list[str]
 ) -> None:
     assert problems(written(text)) == tuple(f"{key}: this version does not provide it yet" for key in keys)
+
+
+CERTIFICATE = 'tls = { certificate = "own.crt", private_key = "own.key" }\n'
+PEER = '{ ae_title = "A", address = "a.example.org", port = 104'
+
+
+def test_tls_is_read_from_its_own_table_with_paths_beside_the_file(written: Callable[[str], Path]) -> None:
+    path = written(
+        f"{CERTIFICATE} local = [{{ tls = true }}]\nremote = [{PEER}, tls = true, tls_name = 'b' }}]"
+    )
+    found = load(path)
+    assert found.tls == TLS(certificate=path.parent / "own.crt", private_key=path.parent / "own.key")
+    assert (found.uses_tls, found.locals[0].tls, found.remotes[0].tls_name) == (True, True, "b")
+    assert not load(written(CERTIFICATE)).uses_tls
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "local = [{ tls = true }]",
+            "[[local]][1].tls = true: there is no [tls], which names the certificate and its private key",
+        ),
+        (
+            f"remote = [{PEER}, tls = true }}]",
+            "[[remote]][1].tls = true: there is no [tls], which names the certificate and its private key",
+        ),
+        (
+            f"remote = [{PEER}, tls_name = 'b' }}]",
+            '[[remote]][1].tls_name = "b": means something with tls = true only',
+        ),
+    ],
+)
+def test_what_is_said_of_tls_where_there_is_none_is_an_error(
+    written: Callable[[str], Path], text: str, found: str
+) -> None:
+    assert problems(written(text)) == (found,)
 
 
 def test_locals_of_one_port_agree_about_tls(written: Callable[[str], Path]) -> None:

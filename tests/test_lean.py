@@ -14,14 +14,25 @@ print([name for name in {heavy} if sys.modules.get(name)])
 """
 
 
-def imported(module):
-    program = PROGRAM.format(module=module, heavy=HEAVY)
+def imported(module, *more):
+    program = PROGRAM.format(module=module, heavy=(*HEAVY, *more))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
 def test_the_server_imports_neither_numpy_nor_a_decoder():
     assert imported("sdcc.tap") == "[]"
+
+
+def test_the_server_imports_openssl_where_tls_is_configured_alone():
+    assert imported("sdcc.tap, twisted.internet.reactor", "OpenSSL", "cryptography") == "[]"
+    program = """
+import sys, sdcc.tap, twisted.internet.reactor
+from sdcc.network.security import security
+security(None, None, None)
+assert sys.modules["OpenSSL"]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize("before", ["numpy", "pydicom"])

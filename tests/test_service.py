@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc.config import Configuration, Local, Remote
+from sdcc.config import TLS, Configuration, Local, Remote
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.network.caller import Caller
 from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
@@ -148,3 +148,16 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, spoilt: str, words: str) -
     service = SDCC(configured(tmp_path), MemoryReactorClock())
     with pytest.raises(CannotStart, match=words):
         service.startService()
+
+
+def test_certificates_that_cannot_be_used_keep_it_from_starting_before_any_port_is_open(
+    tmp_path: Path,
+) -> None:
+    missing = TLS(certificate=tmp_path / "a.crt", private_key=tmp_path / "a.key")
+    memory = MemoryReactorClock()
+    service = SDCC(replace(configured(tmp_path, Local(tls=True)), tls=missing), memory)
+    with pytest.raises(
+        CannotStart, match=r"\[tls\].certificate: .*/a.crt cannot be read.*\n\[tls\].private_key: "
+    ):
+        service.startService()
+    assert memory.tcpServers == []

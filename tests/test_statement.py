@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 from sdcc import __version__, conformance
-from sdcc.config import Access, AssociationSettings, Configuration, Index, Local, Remote, Storage
+from sdcc.config import TLS, Access, AssociationSettings, Configuration, Index, Local, Remote, Storage
 from sdcc.dimse.status import Status
 from sdcc.standard_classes import standard_storage_classes
 from sdcc.statement import binary_size, conformance_statement
@@ -69,7 +70,7 @@ def test_its_sections_are_those_of_the_published_statement_and_the_readings(defa
         "2.3.1 2.3.1.1 2.3.1.2 2.3.1.2.1 2.3.2 2.3.2.1 2.3.2.2 2.3.2.2.1 2.3.2.2.2 "
         "2.3.3 2.3.3.1 2.3.3.2 2.3.3.2.1 2.3.4 2.3.4.1 2.3.4.2 2.3.4.2.1 "
         "2.3.5 2.3.5.1 2.3.5.2 2.3.5.2.1 2.3.6 "
-        "3. 3.1 3.2 3.2.1 4. 5. 5.1 5.2 6. 7."
+        "3. 3.1 3.2 3.2.1 3.3 4. 5. 5.1 5.2 6. 7."
     )
 
 
@@ -293,3 +294,20 @@ def test_an_ae_title_is_not_taken_for_markup(ae_title: str) -> None:
 )
 def test_sizes_are_shown_exactly(count: int, words: str) -> None:
     assert binary_size(count) == words
+
+
+def test_it_says_what_is_over_tls() -> None:
+    assert prose(parsed(Configuration()), "3.3").endswith("In this configuration no connection is over TLS.")
+    tls = TLS(certificate=Path("a"), private_key=Path("b"))
+    configuration = Configuration(locals=(Local(tls=True), Local(ae_title="PLAIN", port=104)), tls=tls)
+    found = prose(parsed(configuration), "3.3")
+    assert (
+        "the ports of the local AEs SDCC, and the associations that SDCC opens to the remote AEs (none)."
+        in found
+    )
+    assert "A peer that calls is asked for no certificate." in found
+    assert "that an authority of SDCC's host has signed" in found
+    mutual = replace(configuration, tls=replace(tls, client_authorities=Path("c")))
+    found = prose(parsed(mutual), "3.3")
+    assert "A peer that calls must show a certificate that a configured authority has signed." in found
+    assert "that a configured authority has signed, for" in found

@@ -63,7 +63,13 @@ def load(path: Path | None = None) -> Configuration:
         source=source,
     )
     reader.end()
-    problems = [*reader.problems, *_clashes(locals_), *_repeated(remotes), *configuration.unsupported()]
+    problems = [
+        *reader.problems,
+        *_clashes(locals_),
+        *_repeated(remotes),
+        *_contradictions(locals_, remotes, has_tls="tls" in document),
+        *configuration.unsupported(),
+    ]
     if problems:
         raise ConfigurationError([f"{path}: {problem}" for problem in problems])
     return configuration
@@ -103,6 +109,19 @@ def _overlap(interface: str, other: str) -> bool:
     """Whether two interfaces that differ cannot both have one port."""
     same_family = (":" in interface) == (":" in other)
     return interface != other and same_family and not {"0.0.0.0", "::"}.isdisjoint((interface, other))
+
+
+def _contradictions(
+    locals_: Mapping[str, Local], remotes: Mapping[str, Remote], *, has_tls: bool
+) -> Iterator[str]:
+    """What is said of TLS where there is none."""
+    entities: Mapping[str, Local | Remote] = {**locals_, **remotes}
+    for key, entity in entities.items():
+        if entity.tls and not has_tls:
+            yield f"{key}.tls = true: there is no [tls], which names the certificate and its private key"
+    for key, remote in remotes.items():
+        if remote.tls_name is not None and not remote.tls:
+            yield f"{key}.tls_name = {shown(remote.tls_name)}: means something with tls = true only"
 
 
 def _repeated(remotes: Mapping[str, Remote]) -> Iterator[str]:

@@ -61,6 +61,10 @@ class Remote:
     #: 0: no limit of its own.
     max_associations: Annotated[int, whole(0, 100_000, "0: no limit of its own")] = 0
     services: Annotated[frozenset[str], some_of(*conformance.SERVICES)] = frozenset(conformance.SERVICES)
+    #: Whether SDCC calls it over TLS.
+    tls: Annotated[bool, BOOLEAN] = False
+    #: What its certificate must be for; None: `address`.
+    tls_name: Annotated[str | None, HOST] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +136,10 @@ class TLS:
 
     certificate: Annotated[Path, PATH]
     private_key: Annotated[Path, PATH]
-    #: None: a peer need not show a certificate.
+    #: None: a peer that calls is asked for no certificate.
     client_authorities: Annotated[Path | None, PATH] = None
+    #: Of the peers that SDCC calls. None: `client_authorities`, or without these the system's.
+    server_authorities: Annotated[Path | None, PATH] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +182,11 @@ class Configuration:
         return conformance.sop_classes(self.storage.additional_sop_classes)
 
     @property
+    def uses_tls(self) -> bool:
+        """Whether any connection is over TLS; there is a `[tls]` then."""
+        return any(local.tls for local in self.locals) or any(remote.tls for remote in self.remotes)
+
+    @property
     def index_path(self) -> Path | None:
         """The file of SQLite; None: the index is PostgreSQL."""
         if not self.index.url:
@@ -195,8 +206,6 @@ class Configuration:
     def unsupported(self) -> list[str]:
         """What this version cannot do yet, a sentence each. Ignoring it would be a guess."""
         asked = {
-            "[tls]": self.tls is not None,
-            "[[local]].tls = true": any(local.tls for local in self.locals),
             "[manhole]": self.manhole is not None,
             "[http]": self.http is not None,
         }

@@ -6,18 +6,21 @@ Nothing is created, and no port of the server's is touched.
 from __future__ import annotations
 
 import argparse
+import datetime
 import ipaddress
 import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from sdcc.config import Configuration, Local, LogSettings, Remote
+from sdcc.config import TLS, Configuration, Local, LogSettings, Remote
 from sdcc.control.arguments import Commands
 from sdcc.network.acceptor import STRANGERS_SERVICES
 from sdcc.printable import printable
 from sdcc.statement import binary_size
+from sdcc.tls import NotUsable, contexts, files
 
 UNKNOWN_CALLERS = {
     "accept": "accepted from everywhere; from another host may use "
@@ -38,6 +41,8 @@ def run(options: argparse.Namespace, configuration: Configuration) -> int:
     found = list(problems(configuration))
     for problem in found:
         print(printable(problem), file=sys.stderr)
+    for concern in tls_concerns(configuration):
+        print(f"warning: {printable(concern)}", file=sys.stderr)
     return 1 if found else 0
 
 
@@ -57,6 +62,8 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         yield "", f"refused when less than {binary_size(storage.minimum_free)} are free"
     else:
         yield "", "taken until the disk is full"
+    if configuration.tls is not None:
+        yield "TLS", _tls(configuration.tls)
     yield "index", configuration.index_name
     yield "", f"a registration may take {configuration.index.timeout:g} s"
     yield "queries", _queries(configuration.query.maximum_answers)
@@ -89,11 +96,26 @@ def _queries(maximum_answers: int) -> str:
 def _local(local: Local) -> str:
     reach = " (this host only)" if ipaddress.ip_address(local.interface).is_loopback else ""
     port = local.port or "any free port"
-    return f"{local.ae_title} on {local.interface}, port {port}{reach}; {local.max_associations} open at once"
+    over = " over TLS" if local.tls else ""
+    return (
+        f"{local.ae_title} on {local.interface}, port {port}{over}{reach}; "
+        f"{local.max_associations} open at once"
+    )
+
+
+def _tls(settings: TLS) -> str:
+    callers = settings.client_authorities
+    peers = settings.server_authorities or callers
+    return (
+        f"with {settings.certificate}; callers "
+        + (f"need a certificate by {callers}" if callers else "need no certificate")
+        + f"; who is called needs one by {peers or 'an authority of this system'}"
+    )
 
 
 def _remote(remote: Remote, *, check_address: bool) -> str:
     where = "never called, having no port" if remote.port is None else f"port {remote.port}"
+    where += f" over TLS as {remote.tls_name or remote.address}" if remote.tls else ""
     parts = [f"{remote.ae_title} at {remote.address}, {where}"]
     if not check_address:
         parts.append("accepted from everywhere")
@@ -108,12 +130,28 @@ def problems(configuration: Configuration) -> Iterator[str]:
     for interface in dict.fromkeys(local.interface for local in configuration.locals):
         if (error := _binding_error(interface)) is not None:
             yield f"[[local]].interface: {interface} is no address of this host ({error})"
+    if configuration.tls is not None:
+        yield from _tls_problems(configuration.tls)
     yield from _directory_problems("[storage].directory", configuration.storage.directory)
     index = configuration.index_path
     if index is not None and index.parent != configuration.storage.directory:
         yield from _directory_problems("[index].url", index.parent)
     if configuration.log.file is not None and not configuration.log.file.parent.is_dir():
         yield f"[log].file: {configuration.log.file.parent} is no directory"
+
+
+def tls_concerns(configuration: Configuration) -> Iterator[str]:
+    """What should be seen to of the certificates, where they can be used at all."""
+    if configuration.tls is not None:
+        with suppress(NotUsable):
+            yield from files.concerns(files.read(configuration.tls), datetime.datetime.now(datetime.UTC))
+
+
+def _tls_problems(settings: TLS) -> Iterator[str]:
+    try:
+        contexts.check(files.read(settings))
+    except NotUsable as error:
+        yield from str(error).splitlines()
 
 
 def _binding_error(interface: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet import task
@@ -38,13 +39,8 @@ def run(
     """
     :param react: runs a coroutine function with a reactor, then raises SystemExit.
     """
-    try:
-        called = peer.peer(options.ae, configuration)
-    except NoPeer as error:
-        print(printable(str(error)), file=sys.stderr)
-        return 2
 
-    async def verify(reactor: Any) -> int:
+    async def verify(called: Peer, reactor: Any) -> int:
         answer = echo(
             caller(called, configuration, reactor, timeout=options.timeout),
             reactor,
@@ -53,7 +49,11 @@ def run(
         )
         return await verified(called, answer)
 
-    return with_reactor(verify, react)
+    try:
+        called = peer.peer(options.ae, configuration, tls=options.tls)
+        return with_reactor(partial(verify, called), react)
+    except NoPeer as error:
+        return peer.not_tried(error)
 
 
 async def verified(called: Peer, answer: Awaitable[EchoResult]) -> int:

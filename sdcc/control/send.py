@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet import task
@@ -54,18 +55,16 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace, configuration: Configuration, *, react: React = task.react) -> int:
-    try:
-        called = peer.peer(options.ae, configuration)
-    except NoPeer as error:
-        print(printable(str(error)), file=sys.stderr)
-        return 2
-
-    def call(reactor: Any) -> Coroutine[Any, Any, int]:
+    def call(called: Peer, reactor: Any) -> Coroutine[Any, Any, int]:
         return send(
             called, options.files, configuration, reactor, timeout=options.timeout, as_json=options.json
         )
 
-    return with_reactor(call, react)
+    try:
+        called = peer.peer(options.ae, configuration, tls=options.tls)
+        return with_reactor(partial(call, called), react)
+    except NoPeer as error:
+        return peer.not_tried(error)
 
 
 async def send(

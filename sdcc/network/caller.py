@@ -13,8 +13,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IStreamClientEndpoint
 from zope.interface import implementer
 
 from sdcc import conformance
@@ -23,6 +22,8 @@ from sdcc.interfaces import ICaller
 from sdcc.network.addresses import IPAddress, Resolve, literal
 from sdcc.network.lost import NotConnected
 from sdcc.network.own_association import OwnAssociation
+from sdcc.network.security import Security
+from sdcc.network.single import Single
 from sdcc.network.timeouts import Timeouts
 from sdcc.printable import printable
 from sdcc.upper_layer.items import (
@@ -42,18 +43,6 @@ REPORTED_CLASSES = frozenset({conformance.STORAGE_COMMITMENT})
 STOPPING = "SDCC is stopping"
 
 
-class _Connected(Factory):
-    """Gives a connection, when it stands, to one association."""
-
-    noisy = False
-
-    def __init__(self, association: OwnAssociation) -> None:
-        self._association = association
-
-    def buildProtocol(self, addr: IAddress | None) -> OwnAssociation:
-        return self._association
-
-
 @implementer(ICaller)
 class Caller:
     """
@@ -61,6 +50,7 @@ class Caller:
     :param reactor: a reactor, for connections and for the time.
     :param resolve: gives the addresses of a host name, none where it has none; it may hang.
     :param maximum_pdu_length: announced to every peer.
+    :param security: for the remotes that are called over TLS; None: there is none of these.
     """
 
     def __init__(
@@ -71,9 +61,11 @@ class Caller:
         resolve: Resolve,
         maximum_pdu_length: int,
         timeouts: Timeouts,
+        security: Security | None = None,
     ) -> None:
         self._reactor = reactor
         self._resolve = resolve
+        self._security = security
         self.reconfigure(remotes, maximum_pdu_length=maximum_pdu_length, timeouts=timeouts)
         self._numbers = count(1)
         #: Those that stand: the reactor knows them as long.
@@ -161,9 +153,8 @@ class Caller:
         addresses = await self._addresses(remote.address, where)
         for number, address in enumerate(addresses):
             seconds = (end - self._reactor.seconds()) / (len(addresses) - number)
-            endpoint = self._endpoint(address, remote, seconds)
             try:
-                await endpoint.connect(_Connected(association))
+                await self._reach(remote, address, max(seconds, 0), association)
                 return
             except ConnectingCancelledError:
                 raise CancelledError from None
@@ -171,11 +162,21 @@ class Caller:
                 failure = error
         raise NotConnected(f"{where}: {_why(failure)}") from None
 
-    def _endpoint(self, address: str, remote: Remote, seconds: float) -> IStreamClientEndpoint:
-        """The one place that knows how a peer is reached."""
+    async def _reach(self, remote: Remote, address: str, seconds: float, association: OwnAssociation) -> None:
+        """The one place that knows how a peer is reached.
+
+        :raises ConnectError: it is not.
+        """
         assert remote.port is not None
         kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
-        return kind(self._reactor, address, remote.port, timeout=max(seconds, 0))
+        end = self._reactor.seconds() + seconds
+        endpoint: IStreamClientEndpoint = kind(self._reactor, address, remote.port, timeout=seconds)
+        if not remote.tls:
+            await endpoint.connect(Single(association))
+        else:
+            assert self._security is not None, "there is a [tls] where a remote is called over TLS"
+            name = remote.tls_name or remote.address.partition("%")[0]  # no network interface is in it
+            await self._security.connect(endpoint, association, name=name, end=end)
 
     async def _addresses(self, host: str, where: str) -> list[str]:
         """Those of IPv4 first.

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Protocol as TypingProtocol
+from typing import cast
 
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IWriteDescriptor
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from sdcc.network.flow import Pausable
+from sdcc.network.security import ISecured
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.machine import Effect, Indication, Output
 
@@ -26,7 +28,7 @@ SEND_LIMIT = 1024 * 1024
 
 
 class TCPTransport(Pausable, TypingProtocol):
-    """What is used of `twisted.internet.tcp.Connection`."""
+    """What is used of `twisted.internet.tcp.Connection`, some of it where it is no TLS over one."""
 
     #: Bytes that are read at once, and bytes waiting to be sent beyond which the producer is paused.
     bufferSize: int
@@ -49,6 +51,14 @@ class TCPTransport(Pausable, TypingProtocol):
     def getPeer(self) -> IAddress: ...
 
 
+class Descriptor(TypingProtocol):
+    """What is used of a socket as the reactor writes to it."""
+
+    disconnecting: bool
+
+    def doWrite(self) -> object: ...
+
+
 class Connection(Protocol):
     """Performs one association's outputs on a transport.
 
@@ -63,15 +73,25 @@ class Connection(Protocol):
         self._artim_timeout = artim_timeout
         self._artim: IDelayedCall | None = None
         self._closing: IDelayedCall | None = None
-        #: The transport as the reactor writes to it, where it is a socket itself.
-        self._descriptor: IWriteDescriptor | None = None
+        #: The socket as the reactor writes to it, where there is one, and the TLS over it, where there is.
+        self._descriptor: Descriptor | None = None
+        self._secured: ISecured | None = None
+        #: What TLS had to do with the loss of the connection; empty: nothing.
+        self._tls_cause = ""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it is over TLS. Known as soon as there is a transport."""
+        return self._secured is not None
 
     # --- from the transport ---
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
-        self._descriptor = IWriteDescriptor(self.transport, None)
+        self._secured = ISecured(self.transport, None)
+        socket = self.transport if self._secured is None else self._secured.socket
+        self._descriptor = cast("Descriptor | None", IWriteDescriptor(socket, None))
         self.transport.SEND_LIMIT = SEND_LIMIT
         self.perform(self.association.transport_opened())
 
@@ -82,6 +102,8 @@ class Connection(Protocol):
         self._stop_artim()
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
+        if self._secured is not None:
+            self._tls_cause = self._secured.why(reason)
         self.perform(self.association.transport_closed())
 
     # --- to the transport and the timer ---
@@ -101,19 +123,20 @@ class Connection(Protocol):
         if descriptor is None:
             transport.write(data)
             return
-        is_empty = transport.offset == len(transport.dataBuffer)
-        if is_empty and transport.connected and not transport.disconnecting:
-            # What the socket takes now need not be copied into the transport's buffer.
-            sent = transport.writeSomeData(data)
-            if sent == len(data):
-                return
-            if isinstance(sent, int) and sent > 0:  # else it is a failure, which comes again below
-                data = data[sent:]
+        if self._secured is None:  # past TLS, nothing may reach the socket
+            is_empty = transport.offset == len(transport.dataBuffer)
+            if is_empty and transport.connected and not transport.disconnecting:
+                # What the socket takes now need not be copied into the transport's buffer.
+                sent = transport.writeSomeData(data)
+                if sent == len(data):
+                    return
+                if isinstance(sent, int) and sent > 0:  # else it is a failure, which comes again below
+                    data = data[sent:]
         # Of one number Twisted makes two limits, and what a peer leaves unread has its own.
         read_size, transport.bufferSize = transport.bufferSize, UNREAD_LIMIT
         transport.write(data)
         transport.bufferSize = read_size
-        if not transport.disconnecting:  # else the reactor, which closes it when all is sent, must send it
+        if not descriptor.disconnecting:  # else the reactor, which closes it when all is sent, must send it
             descriptor.doWrite()  # what fails here fails again in the reactor's own turn, which sees to it
 
     def indicate(self, indication: Indication) -> None:

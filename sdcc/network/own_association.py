@@ -22,7 +22,7 @@ from sdcc.dimse.command import CommandError
 from sdcc.dimse.messages import Request, Response
 from sdcc.interfaces import AssociationLost, IOwnAssociation
 from sdcc.network.connection import Connection
-from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse
+from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
 from sdcc.network.own_exchange import OwnExchange
 from sdcc.network.timeouts import Timeouts
 from sdcc.printable import printable
@@ -109,7 +109,8 @@ class OwnAssociation(Connection):
         )
         self.transport.registerProducer(self, True)
         proposed = len(self._request.presentation_contexts)
-        self._say(log.info, f"opened, {len(contexts)} of {proposed} contexts accepted")
+        over = " over TLS" if self.is_secure else ""
+        self._say(log.info, f"opened{over}, {len(contexts)} of {proposed} contexts accepted")
 
     @property
     def contexts(self) -> Mapping[int, PresentationContext]:
@@ -233,7 +234,13 @@ class OwnAssociation(Connection):
             case AbortIndication(source, reason):
                 self._lose(AssociationAborted(f"the peer aborted, source {source:d}, reason {reason:d}"))
             case ProviderAbortIndication(_, cause):
-                self._lose(AssociationAborted(cause or "the connection was lost"))
+                self._lose(self._loss(cause))
+
+    def _loss(self, cause: str) -> AssociationLost:
+        """With TLS 1.3 a peer refuses our certificate when for us the connection stands already."""
+        if self._tls_cause and self._exchange is None:
+            return NotConnected(f"TLS: {self._tls_cause}")
+        return AssociationAborted(cause or self._tls_cause or "the connection was lost")
 
     def _received(self, received: list[Fragment]) -> None:
         try:

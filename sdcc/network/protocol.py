@@ -136,7 +136,9 @@ class AcceptorProtocol(Connection):
         self._hold(0)
         super().connectionLost(reason)
         self._end("the connection was lost")
-        if not self._is_in_log and self._has_sent:
+        if not self._is_in_log and self._tls_cause:
+            self._log_stranger("{name} refused, TLS: {cause}", cause=self._tls_cause)
+        elif not self._is_in_log and self._has_sent:
             self._log_stranger("{name} left before its A-ASSOCIATE-RQ was whole")
         ensureDeferred(self._settle()).addErrback(self._program_fault)
 
@@ -185,9 +187,11 @@ class AcceptorProtocol(Connection):
                 by = "the peer" if source == AbortSource.SERVICE_USER else "the peer's service-provider"
                 self._aborted(f"by {by}, source {source:d}, reason {reason:d}")
             case ProviderAbortIndication(reason, cause):
-                self._aborted(
-                    f"source 2, reason {reason:d}: {cause}" if cause else "by the loss of its connection"
-                )
+                self._aborted(f"source 2, reason {reason:d}: {cause}" if cause else self._loss)
+
+    @property
+    def _loss(self) -> str:
+        return "by the loss of its connection" + (f", TLS: {self._tls_cause}" if self._tls_cause else "")
 
     def _requested(self, request: AssociateRQ) -> None:
         self._is_in_log = True
@@ -254,11 +258,19 @@ class AcceptorProtocol(Connection):
         )
         log.info(
             "{line}",
-            line=f"{self._name} opened from {self._address}, {len(accepted.contexts)} of "
+            line=f"{self._name} opened from {self._address}{self._over}, {len(accepted.contexts)} of "
             f"{len(request.presentation_contexts)} contexts accepted",
         )
         self.association.announce(accepted.answer.maximum_length)
         self.perform(self.association.accept(accepted.answer))
+
+    @property
+    def _over(self) -> str:
+        """For the log: the name in a peer's certificate decides nothing, but should be known."""
+        if self._secured is None:
+            return ""
+        name = self._secured.peer_name
+        return f" over TLS, certificate of {printable(repr(name))}" if name else " over TLS"
 
     def _read_on(self) -> None:
         self._flow.let_go(Hold.WAITING_BYTES)

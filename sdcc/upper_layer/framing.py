@@ -29,6 +29,8 @@ from sdcc.upper_layer.pdu import (
 MAXIMUM_ASSOCIATE_LENGTH = 256 * 1024
 #: P-DATA-TF may exceed the announced maximum by this much: some peers leave their own headers out.
 P_DATA_TOLERANCE = 1024
+#: An alert and a handshake (RFC 8446 5.1): the first that comes of a peer that wants TLS.
+TLS_RECORDS = (0x15, 0x16)
 #: A value's length counts all of its P-DATA-TF but itself, where that holds no other.
 _ITEM_LENGTH_SIZE = PDV_HEADER.size - PDV_OVERHEAD
 
@@ -199,7 +201,10 @@ class Framer:
             self._begin_p_data(length)
             return None
         if pdu_type not in CONTROL_LENGTHS:
-            raise PeerError(AbortReason.UNRECOGNIZED_PDU, f"PDU type {pdu_type:02X}H is none of 01H to 07H")
+            hint = ", but what TLS begins with" if pdu_type in TLS_RECORDS else ""
+            raise PeerError(
+                AbortReason.UNRECOGNIZED_PDU, f"PDU type {pdu_type:02X}H is none of 01H to 07H{hint}"
+            )
         allowed = CONTROL_LENGTHS[pdu_type]
         if length not in allowed:
             raise invalid_value(

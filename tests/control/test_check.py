@@ -13,6 +13,8 @@ from sdcc.config import Configuration, Storage
 from sdcc.control import main
 from sdcc.control.check import problems
 
+from ..certificates import Authority
+
 
 def test_it_says_what_the_configuration_means(
     configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -208,3 +210,53 @@ def test_no_file_name_can_steer_the_terminal(
 ) -> None:
     assert main(["--config", configured('storage.directory = "a\\u001b[2J\\u202e"'), "check"]) == 0
     assert r"/a\x1b[2J\u202e" in capsys.readouterr().out
+
+
+# --- TLS ---
+
+TLS_PORT = """
+local = [{ tls = true }]
+remote = [{ ae_title = "A", address = "::1", port = 104, tls = true, tls_name = "a.example.org" }]
+[tls]
+certificate = "server.crt"
+private_key = "server.key"
+client_authorities = "authority.crt"
+"""
+
+
+def test_it_says_what_has_tls(
+    configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Authority(tmp_path).sign("server")
+    assert main(["--config", configured(TLS_PORT), "check"]) == 0
+    said, error = capsys.readouterr()
+    assert error == ""
+    assert [line for line in said.splitlines() if "TLS" in line] == [
+        "local AE      SDCC on 127.0.0.1, port 11112 over TLS (this host only); 1 open at once",
+        "remote AE     A at ::1, port 104 over TLS as a.example.org; "
+        "may use commitment, query, retrieve, storage, verification",
+        f"TLS           with {tmp_path}/server.crt; callers need a certificate by {tmp_path}/authority.crt; "
+        f"who is called needs one by {tmp_path}/authority.crt",
+    ]
+
+
+def test_certificates_that_cannot_be_used_are_problems(
+    configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Authority(tmp_path).sign("server", password=b"secret").unlink()
+    certificate, key = said_problems(configured(TLS_PORT), capsys)
+    assert (
+        certificate == f"[tls].certificate: {tmp_path}/server.crt cannot be read: No such file or directory"
+    )
+    assert key.startswith(f"[tls].private_key: {tmp_path}/server.key is encrypted")
+
+
+def test_certificates_that_want_attention_are_warned_of(
+    configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Authority(tmp_path).sign("server", end=3)
+    path.with_suffix(".key").chmod(0o644)
+    assert main(["--config", configured(TLS_PORT), "check"]) == 0
+    exposed, ending = capsys.readouterr().err.splitlines()
+    assert exposed.startswith("warning: [tls].private_key: all users of this host may read")
+    assert ending.startswith("warning: [tls].certificate: the certificate of 'server' in")

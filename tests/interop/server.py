@@ -97,7 +97,7 @@ class Server:
         self.addresses = {
             title: (interface, int(port))
             for titles, interface, port in re.findall(
-                r"AE (.+) on ([0-9.]+):([0-9]+)$", self.log(), re.MULTILINE
+                r"AE (.+) on ([0-9.]+):([0-9]+)(?: over TLS)?$", self.log(), re.MULTILINE
             )
             for title in titles.split(", ")
         }

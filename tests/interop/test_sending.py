@@ -42,9 +42,9 @@ def write_object(path, pixels=b"\x01\x02" * 64, uid=None):
 
 
 @contextlib.contextmanager
-def storescp(dcmtk, directory, *options):
-    """DCMTK's, which writes what it receives as it comes."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
+def storescp(dcmtk, directory, *options, port=None):
+    """DCMTK's, which writes what it receives as it comes; at any free port, unless another is given."""
+    with socket.create_server(("127.0.0.1", port or 0)) as free:
         port = free.getsockname()[1]
     program = subprocess.Popen(
         (dcmtk("storescp"), "--bit-preserving", *options, "-od", directory, str(port)),

@@ -169,11 +169,16 @@ class PDU(NamedTuple):
 
 
 class Peer:
-    """One connection. Each answer must come within `timeout` seconds."""
+    """One connection. Each answer must come within `timeout` seconds.
 
-    def __init__(self, address, timeout=20):
+    :param tls: the :class:`ssl.SSLContext` of a connection over TLS.
+    """
+
+    def __init__(self, address, timeout=20, tls=None):
         self.socket = socket.create_connection(address, timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=address[0])
 
     def __enter__(self):
         return self

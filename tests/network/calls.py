@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, ClassVar
 
 from twisted.internet.address import IPv4Address
@@ -56,7 +56,13 @@ def answer(status: int = 0, command_field: int = 0x8030, message_id: int = 1, **
 class Line:
     """A caller, and the peer's end of the connection that it opens."""
 
-    def __init__(self, transport: type[Any], *remotes: Remote, resolve: Any = None) -> None:
+    def __init__(
+        self,
+        transport: type[Any],
+        *remotes: Remote,
+        resolve: Any = None,
+        security: Callable[[Any], Any] = lambda reactor: None,
+    ) -> None:
         self.reactor = MemoryReactorClock()
         self._transport = transport
         self.caller = Caller(
@@ -65,6 +71,7 @@ class Line:
             resolve=resolve or self._literal,
             maximum_pdu_length=16384,
             timeouts=TIMEOUTS,
+            security=security(self.reactor),
         )
         self.is_closed = False
         self._framer = Framer(0)

@@ -11,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from zope.interface import implementer
 
 from sdcc.network.connection import Connection
+from sdcc.network.security import ISecured
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.machine import Role
 
@@ -66,6 +67,37 @@ def test_what_the_socket_does_not_take_waits_and_its_limit_is_not_the_size_of_a_
     connection.perform([b"answer"])
     assert socket.asked == [("some", b"answer"), (b"swer", 64 * 1024), "now"]
     assert socket.bufferSize == 123
+
+
+@implementer(ISecured)
+class TLS(Socket):
+    """Over a socket of its own."""
+
+    def __init__(self):
+        super().__init__(takes=100)
+        self.socket = Socket(takes=100)
+
+    def why(self, reason):
+        return "the peer speaks no TLS"
+
+
+def test_nothing_goes_past_tls(connection):
+    """Also where the transport passes off the interfaces of the socket under it as its own."""
+    tls = TLS()
+    connection.makeConnection(tls)
+    connection.perform([b"answer"])
+    assert connection.is_secure
+    assert tls.asked == [(b"answer", 64 * 1024)], "given to TLS, which encrypts it"
+    assert tls.socket.asked == ["now"]
+
+
+def test_a_socket_that_is_to_be_closed_under_tls_is_left_to_the_reactor(connection):
+    """TLS closes it by itself where the peer has ended the stream."""
+    tls = TLS()
+    connection.makeConnection(tls)
+    tls.socket.disconnecting = True
+    connection.perform([b"late"])
+    assert tls.socket.asked == []
 
 
 def test_what_waits_goes_first(connection):

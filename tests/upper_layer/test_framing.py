@@ -132,11 +132,13 @@ def header(pdu_type: int, length: int) -> bytes:
 
 
 INVALID = AbortReason.INVALID_PDU_PARAMETER_VALUE
+TLS_HINT = "is none of 01H to 07H, but what TLS begins with"
 WRONG = [
     ("unknown type", header(0x08, 4), AbortReason.UNRECOGNIZED_PDU, "08H"),
     ("type 0", header(0x00, 4), AbortReason.UNRECOGNIZED_PDU, "00H"),
     ("HTTP", b"GET / HTTP/1.1\r\n", AbortReason.UNRECOGNIZED_PDU, "47H"),
-    ("TLS", bytes.fromhex("16030100f4010000f0"), AbortReason.UNRECOGNIZED_PDU, "16H"),
+    ("TLS", bytes.fromhex("16030100f4010000f0"), AbortReason.UNRECOGNIZED_PDU, f"16H {TLS_HINT}"),
+    ("a TLS alert", bytes.fromhex("15030100020246"), AbortReason.UNRECOGNIZED_PDU, f"15H {TLS_HINT}"),
     ("request too long", header(1, MAXIMUM_ASSOCIATE_LENGTH + 1), INVALID, "length"),
     ("request too short", header(1, 67), INVALID, "length 67"),
     ("release of 3", header(5, 3), INVALID, "length 3"),
