@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom  # noqa: F401, with numpy, which sdcc.lean would keep away from the tests too
 import pytest
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from .programs import missing, required
 
@@ -23,6 +25,20 @@ def dcmtk():
     return lambda name: required(
         directory / name, "install DCMTK (Debian's package dcmtk), or set SDCC_DCMTK"
     )
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """The lines of the log, info and above."""
+    found: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        if event["log_level"].name != "debug":
+            found.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield found
+    globalLogPublisher.removeObserver(observe)
 
 
 @pytest.fixture(scope="session")

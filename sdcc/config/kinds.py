@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sdcc import conformance
+from sdcc.config.endpoints import Endpoint
 from sdcc.config.reading import PATH, Kind, NotAllowed, shown, text
 from sdcc.standard_classes import other_name, private_storage_class, standard_storage_classes
 from sdcc.uid import is_uid
@@ -60,6 +61,17 @@ def _endpoint(value: object) -> str:
     return text(value)
 
 
+def _private_endpoint(value: object) -> str:
+    try:
+        return str(Endpoint.read(text(value)))
+    except ValueError as error:
+        raise NotAllowed(str(error)) from None
+
+
+def _endpoint_below(endpoint: str, directory: Path) -> str:
+    return str(Endpoint.read(endpoint).below(directory))
+
+
 ADDITIONAL_CLASSES = Kind(
     'an array of Storage SOP Class UIDs, or "standard" for all that PS3.4 Annex B defines',
     _additional_classes,
@@ -68,3 +80,9 @@ INDEX_URL = Kind(
     '"", "sqlite:///path" or "postgresql://user@host:5432/database"', _index_url, _index_url_below
 )
 ENDPOINT = Kind('a server endpoint such as "tcp:11122:interface=127.0.0.1" or "unix:path"', _endpoint)
+#: One that only this host can reach unless it says otherwise.
+PRIVATE_ENDPOINT = Kind(
+    'a server endpoint such as "tcp:11122" (on 127.0.0.1 unless interface= is another) or "unix:path"',
+    _private_endpoint,
+    _endpoint_below,
+)

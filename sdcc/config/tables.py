@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from sdcc import conformance
-from sdcc.config.kinds import ADDITIONAL_CLASSES, ENDPOINT, INDEX_URL, POSTGRESQL, SQLITE
+from sdcc.config.kinds import ADDITIONAL_CLASSES, ENDPOINT, INDEX_URL, POSTGRESQL, PRIVATE_ENDPOINT, SQLITE
 from sdcc.config.reading import (
     AE_TITLE,
     BOOLEAN,
@@ -116,7 +116,8 @@ class TLS:
 class Manhole:
     """``[manhole]``: a Python prompt over SSH."""
 
-    endpoint: Annotated[str, ENDPOINT]
+    #: An :class:`~sdcc.config.endpoints.Endpoint` in writing.
+    endpoint: Annotated[str, PRIVATE_ENDPOINT]
     authorized_keys: Annotated[Path, PATH]
 
 
@@ -172,7 +173,6 @@ class Configuration:
         asked = {
             "[tls]": self.tls is not None,
             "[[local]].tls = true": any(local.tls for local in self.locals),
-            "[manhole]": self.manhole is not None,
             "[http]": self.http is not None,
         }
         return [f"{key}: this version does not provide it yet" for key, is_asked in asked.items() if is_asked]
