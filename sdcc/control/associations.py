@@ -1,0 +1,17 @@
+"""`sdccctl associations`: asked of every server that runs with the storage directory."""
+
+from __future__ import annotations
+
+import argparse
+
+from sdcc.config import Configuration
+from sdcc.control import live
+from sdcc.control.arguments import Commands
+
+
+def add(commands: Commands) -> None:
+    live.add_command(commands, "associations", "list the associations that are open", run)
+
+
+def run(options: argparse.Namespace, configuration: Configuration) -> int:
+    return live.run(options, configuration, "associations")
