@@ -8,10 +8,12 @@ from sdcc.config import Configuration
 from sdcc.control import arguments, live
 from sdcc.control.arguments import Commands
 
+JSON = "a JSON object: process, aborted"
+
 
 def add(commands: Commands) -> None:
     words = "abort an association that a peer has opened"
-    command = live.add_command(commands, "abort", words, run)
+    command = live.add_command(commands, "abort", words, run, json=JSON)
     command.add_argument(
         "number",
         metavar="N",

@@ -19,7 +19,7 @@ def completed_as_file(argument: argparse.Action) -> None:
     argument.complete = shtab.FILE  # type: ignore[attr-defined]  # it is shtab's own
 
 
-def add_json(command: argparse.ArgumentParser, words: str = "JSON, for programs") -> None:
+def add_json(command: argparse.ArgumentParser, words: str) -> None:
     """
     :param words: what there is then on standard output.
     """

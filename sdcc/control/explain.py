@@ -27,8 +27,12 @@ AT_REST = Circumstances(is_stopping=lambda: False, storage_refusal=lambda: None)
 def add(commands: Commands) -> None:
     words = "say how an association would be answered, and by which rule"
     command = commands.add_parser("explain", help=words, description=words)
-    command.add_argument("--calling", metavar="TITLE", type=arguments.ae_title, required=True)
-    command.add_argument("--called", metavar="TITLE", type=arguments.ae_title, required=True)
+    command.add_argument(
+        "--calling", metavar="TITLE", type=arguments.ae_title, required=True, help="the AE title of the peer"
+    )
+    command.add_argument(
+        "--called", metavar="TITLE", type=arguments.ae_title, required=True, help="the one that it calls"
+    )
     command.add_argument(
         "--address", metavar="IP", type=arguments.ip_address, required=True, help="where the peer calls from"
     )
@@ -53,7 +57,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--live", action="store_true", help="ask the running server, with its limits and its disk as they are"
     )
-    live.add(command)
+    live.add(command, "a JSON object: answer, codes, rule, context_result, but")
     command.set_defaults(run=run, usage_error=command.error)
 
 

@@ -92,16 +92,24 @@ def _why(error: OSError) -> str:
 
 
 def add_command(
-    commands: Commands, name: str, words: str, run: Callable[[argparse.Namespace, Configuration], int]
+    commands: Commands,
+    name: str,
+    words: str,
+    run: Callable[[argparse.Namespace, Configuration], int],
+    *,
+    json: str,
 ) -> argparse.ArgumentParser:
-    """A command that asks the servers that run."""
+    """A command that asks the servers that run.
+
+    :param json: what --json gives, beside the process.
+    """
     command = commands.add_parser(name, help=words, description=words)
-    add(command)
+    add(command, json)
     command.set_defaults(run=run)
     return command
 
 
-def add(command: argparse.ArgumentParser) -> None:
+def add(command: argparse.ArgumentParser, json: str) -> None:
     """Let it be said which server is asked, and how its answer is shown."""
     command.add_argument(
         "--process", metavar="NAME", help="the process to ask, as `sdccctl status` names it (all that run)"
@@ -113,7 +121,7 @@ def add(command: argparse.ArgumentParser) -> None:
         default=DEFAULT_TIMEOUT,
         help="for the server's answer (%(default)g)",
     )
-    arguments.add_json(command)
+    arguments.add_json(command, json)
 
 
 def run(

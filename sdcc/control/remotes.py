@@ -8,6 +8,8 @@ from sdcc.config import Configuration
 from sdcc.control import live
 from sdcc.control.arguments import Commands
 
+JSON = "a JSON object a line: process, ae_title, address, port, tls, max_associations, open, services"
+
 
 def add(commands: Commands) -> None:
     live.add_command(
