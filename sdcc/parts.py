@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from sdcc.administration.administration import Administration, Condition, OpenPort
 from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
@@ -13,6 +14,7 @@ from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
 from sdcc.interfaces import IServiceProvider
+from sdcc.interfaces.administration import Facts
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.caller import Caller
@@ -113,14 +115,15 @@ class Parts:
 
     def _server(self, is_stopping: Callable[[], bool], *providers: IServiceProvider) -> AssociationServer:
         configuration = self._configuration
-        limits = AssociationLimits(configuration.association.maximum_open)
+        self._limits = limits = AssociationLimits(configuration.association.maximum_open)
         sop_classes = configuration.sop_classes
         circumstances = Circumstances(
             is_stopping=is_stopping,
             storage_refusal=lambda: self.storage.refusal,
         )
+        self._acceptor = Acceptor(configuration, sop_classes, limits, circumstances, self._resolver)
         return AssociationServer(
-            acceptor=Acceptor(configuration, sop_classes, limits, circumstances, self._resolver),
+            acceptor=self._acceptor,
             registry=Registry(sop_classes, providers),
             sop_classes=sop_classes,
             limits=limits,
@@ -129,6 +132,37 @@ class Parts:
             clock=self._reactor,
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
             at_cut=self.caller.stop,
+        )
+
+    def administration(
+        self,
+        *,
+        condition: Callable[[], Condition],
+        ports: Callable[[], Sequence[OpenPort]],
+        reload: Callable[[], Awaitable[Facts]],
+        drain: Callable[[bool], Facts],
+        log_levels: Callable[[], Mapping[str, str]],
+        set_log_level: Callable[[str, str], None],
+    ) -> Administration:
+        """What an administrator may ask of these parts, from now on."""
+        return Administration(
+            configuration=lambda: self._configuration,
+            process=self._world.process(),
+            now=self._world.now,
+            started_at=self._world.now(),
+            condition=condition,
+            ports=ports,
+            limits_=self._limits,
+            waiting=self._waiting,
+            acceptor=self._acceptor,
+            abort_association=lambda number: False,
+            free_bytes=lambda: self.objects.free_bytes,
+            index_refusal=lambda: self.index.refusal,
+            storage_refusal=lambda: self.storage.refusal,
+            reload_configuration=reload,
+            drain_associations=drain,
+            log_levels=log_levels,
+            set_log_level=set_log_level,
         )
 
     def look(self) -> Look | None:

@@ -7,7 +7,7 @@ connections, associations drained, then the index, then the storage, then the th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from types import SimpleNamespace
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -17,8 +17,11 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from sdcc import __version__
-from sdcc.config import Configuration, Local
+from sdcc.administration.administration import Administration, Condition, OpenPort
+from sdcc.administration.control_socket import ControlFactory, ControlSocket
+from sdcc.config import Configuration, ports
 from sdcc.inspection.look import Look
+from sdcc.interfaces.administration import CannotDo, Facts
 from sdcc.network.server import BACKLOG
 from sdcc.parts import Parts
 from sdcc.world import REAL, Reactor, World
@@ -41,6 +44,8 @@ class SDCC(Service):
         self._ports: list[IListeningPort] = []
         self._is_stopping = False
         self._look: Look | None = None
+        self._control: ControlSocket | None = None
+        self._world = world
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -96,12 +101,43 @@ class SDCC(Service):
         self._look = parts.look()
         if self._look is not None:
             self._look.start()
+        self._control = ControlSocket(
+            ControlFactory(self._administration(), self._reactor), self._reactor, self._world.listen_control
+        )
+        self._control.open(parts.objects.own_folder)
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
             directory=directory,
             index=self._configuration.index_name,
         )
+
+    # --- its administration ---
+
+    def _administration(self) -> Administration:
+        return self._parts.administration(
+            condition=self._condition,
+            ports=self._open_ports,
+            reload=self._reload,
+            drain=self._drain,
+            log_levels=dict,
+            set_log_level=_set_no_log_level,
+        )
+
+    def _open_ports(self) -> list[OpenPort]:
+        return [
+            OpenPort(tuple(locals_), *address_of(port), any(local.tls for local in locals_.values()))
+            for port, (_, locals_) in zip(self._ports, ports(self._configuration.locals), strict=True)
+        ]
+
+    def _condition(self) -> Condition:
+        return SimpleNamespace(state="stopping" if self._is_stopping else "ready", reasons=())
+
+    async def _reload(self) -> Facts:
+        raise CannotDo("this version cannot read its configuration again")
+
+    def _drain(self, is_on: bool) -> Facts:
+        raise CannotDo("this version cannot drain")
 
     # --- stopping ---
 
@@ -121,6 +157,7 @@ class SDCC(Service):
             parts.converter.stop,
             parts.transactions.stop,
             *([self._look.stop] if self._look else []),
+            *([self._control.stop] if self._control else []),
             parts.index.stop,
             self._hand_doubts_on,
             parts.storage.settle,
@@ -141,19 +178,11 @@ class SDCC(Service):
             self._parts.objects.doubt()
 
 
+def _set_no_log_level(name: str, level: str) -> None:
+    raise ValueError("this version cannot set levels")
+
+
 def address_of(port: IListeningPort) -> tuple[str, int]:
     address = port.getHost()
     assert isinstance(address, IPv4Address | IPv6Address)
     return address.host, address.port
-
-
-def ports(locals_: tuple[Local, ...]) -> list[tuple[tuple[str, int], Mapping[str, Local]]]:
-    """The local AEs, by title, of each interface and port, in the configuration's order.
-
-    Each AE on "any free port" has a port of its own.
-    """
-    found: dict[tuple[str, int, int], dict[str, Local]] = {}
-    for number, local in enumerate(locals_):
-        key = (local.interface, local.port, 0 if local.port else number)
-        found.setdefault(key, {})[local.ae_title] = local
-    return [((interface, port), aes) for (interface, port, _), aes in found.items()]

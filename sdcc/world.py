@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTCP
 
+from sdcc.administration import place
 from sdcc.archive.filesystem import FileSystem, IFileSystem
 from sdcc.archive.incoming import host_and_pid
 from sdcc.config import Configuration
@@ -123,6 +124,8 @@ class World:
     #: Tells the administrator whose folder in `incoming` it is.
     process: Callable[[], str] = host_and_pid
     index_of: IndexOf = index_of
+    #: Listens for the administrator in a folder.
+    listen_control: Callable[..., place.Close] = place.listen
 
 
 REAL = World()

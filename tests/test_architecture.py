@@ -16,6 +16,9 @@ MODULES = {path.relative_to(SDCC).as_posix(): path for path in sorted(SDCC.rglob
 
 #: What each room, which is a module or package right below `sdcc`, may import of the others.
 ROOMS = {
+    "administration": {
+        *("archive", "config", "conformance", "interfaces", "network", "printable", "uid", "upper_layer"),
+    },
     "conformance": set(),
     "interfaces": {"queries"},
     "lean": set(),
@@ -42,15 +45,15 @@ ROOMS = {
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
     "inspection": {"archive", "interfaces", "printable"},
-    "world": {"archive", "config", "conversion", "index", "interfaces", "threads"},
+    "world": {"administration", "archive", "config", "conversion", "index", "interfaces", "threads"},
     "parts": {
-        *("archive", "config", "conformance", "conversion", "inspection", "interfaces"),
+        *("administration", "archive", "config", "conformance", "conversion", "inspection", "interfaces"),
         *("network", "services", "threads", "world"),
     },
-    "service": {"config", "inspection", "network", "parts", "world"},
+    "service": {"administration", "config", "inspection", "interfaces", "network", "parts", "world"},
     "tap": {"config", "lean", "service", "world"},
     "control": {
-        *("archive", "config", "conformance", "dimse", "index", "inspection"),
+        *("administration", "archive", "config", "conformance", "dimse", "index", "inspection"),
         *(
             "interfaces",
             "network",
@@ -77,7 +80,7 @@ RESERVED = {
     "tomllib": ("config/loading.py",),
     "twisted.application": ("service.py", "tap.py"),
     "twisted.internet.endpoints": ("network/*.py",),
-    "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
+    "twisted.internet.protocol": ("administration/control_socket.py", "conversion/child.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
     "txpostgres": ("index/postgres_driver.py",),

@@ -14,13 +14,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc.config import Configuration, Local, Remote
+from sdcc.config import Configuration, Local, Remote, ports
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.network.caller import Caller
 from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
 from sdcc.network.requestor import echo
 from sdcc.network.timeouts import Timeouts
-from sdcc.service import SDCC, CannotStart, ports
+from sdcc.service import SDCC, CannotStart
 
 
 class Web(Protocol):

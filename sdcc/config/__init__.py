@@ -1,10 +1,11 @@
 """The configuration: `sdcc.toml` as frozen dataclasses.
 
-`tables` are the contract, `kinds` and `reading` what values may be, and `loading` is from the file to the
-tables.
+`tables` are the contract, `kinds` and `reading` what values may be, `loading` is from the file to the
+tables, and `ports` says who shares one.
 """
 
 from sdcc.config.loading import ConfigurationError, load
+from sdcc.config.ports import ports
 from sdcc.config.tables import (
     HTTP,
     INDEX_FILE_NAME,
@@ -35,4 +36,5 @@ __all__ = [
     "Remote",
     "Storage",
     "load",
+    "ports",
 ]

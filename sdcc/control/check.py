@@ -10,13 +10,13 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sdcc.config import Configuration, Local, Remote
-from sdcc.control.arguments import Commands
+from sdcc.control.arguments import Commands, add_json
 from sdcc.network.acceptor import STRANGERS_SERVICES
-from sdcc.printable import printable
+from sdcc.printable import ascii_json, printable
 from sdcc.statement import binary_size
 
 UNKNOWN_CALLERS = {
@@ -29,16 +29,27 @@ UNKNOWN_CALLERS = {
 
 def add(commands: Commands) -> None:
     words = "say what the configuration means, or what is wrong with it"
-    commands.add_parser("check", help=words, description=words).set_defaults(run=run)
+    command = commands.add_parser("check", help=words, description=words)
+    add_json(command, "a JSON object: meanings, problems")
+    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, configuration: Configuration) -> int:
+    found = list(problems(configuration))
+    if options.json:
+        return show_json(list(meanings(configuration)), found)
     for name, meaning in meanings(configuration):
         print(f"{name:13} {printable(meaning)}")
-    found = list(problems(configuration))
     for problem in found:
         print(printable(problem), file=sys.stderr)
     return 1 if found else 0
+
+
+def show_json(meanings: Sequence[tuple[str, str]], problems: Sequence[str]) -> int:
+    """What is found, also where the configuration cannot be read and so means nothing; give the exit code."""
+    named = [{"name": name, "meaning": meaning} for name, meaning in meanings]
+    print(ascii_json({"meanings": named, "problems": problems}))
+    return 1 if problems else 0
 
 
 def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
