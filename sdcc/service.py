@@ -8,6 +8,7 @@ connections, associations drained, then the index, then the storage, then the th
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -19,12 +20,17 @@ from twisted.logger import Logger
 from sdcc import __version__
 from sdcc.administration.administration import Administration, Condition, OpenPort
 from sdcc.administration.control_socket import ControlFactory, ControlSocket
+from sdcc.administration.tables import shown
 from sdcc.config import Configuration, ports
 from sdcc.inspection.look import Look
 from sdcc.interfaces.administration import CannotDo, Facts
 from sdcc.network.server import BACKLOG
 from sdcc.parts import Parts
+from sdcc.threads import LooseThreads
 from sdcc.world import REAL, Reactor, World
+
+if TYPE_CHECKING:
+    from sdcc.manhole.server import ManholeServer
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc")
@@ -45,6 +51,7 @@ class SDCC(Service):
         self._is_stopping = False
         self._look: Look | None = None
         self._control: ControlSocket | None = None
+        self._manhole: ManholeServer | None = None
         self._world = world
 
     @property
@@ -78,7 +85,7 @@ class SDCC(Service):
     def startService(self) -> None:
         """Make storage and index ready. This blocks, but nothing else runs yet.
 
-        :raises CannotStart: the storage directory or the index cannot be used.
+        :raises CannotStart: the storage directory or the index cannot be used, or the manhole not opened.
         """
         if not self._ports:
             self.privilegedStartService()
@@ -101,16 +108,40 @@ class SDCC(Service):
         self._look = parts.look()
         if self._look is not None:
             self._look.start()
+        administration = self._administration()
         self._control = ControlSocket(
-            ControlFactory(self._administration(), self._reactor), self._reactor, self._world.listen_control
+            ControlFactory(administration, self._reactor), self._reactor, self._world.listen_control
         )
         self._control.open(parts.objects.own_folder)
+        self._open_manhole(administration)
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
             directory=directory,
             index=self._configuration.index_name,
         )
+
+    def _open_manhole(self, administration: Administration) -> None:
+        """Where one is configured: whoever has none is spared conch, too.
+
+        :raises CannotStart: it cannot be opened.
+        """
+        if self._configuration.manhole is None:
+            return
+        from sdcc.manhole.server import CannotOpen, ManholeServer  # noqa: PLC0415
+
+        self._manhole = ManholeServer(
+            self._configuration.manhole,
+            self._configuration.storage.directory,
+            administration,
+            shown=shown,
+            reactor=self._reactor,
+            run_in_thread=LooseThreads(self._reactor, "manhole").run,
+        )
+        try:
+            self._manhole.start()
+        except CannotOpen as error:
+            raise CannotStart(f"[manhole] {error}") from None
 
     # --- its administration ---
 
@@ -151,6 +182,7 @@ class SDCC(Service):
         parts = self._parts
         steps = (
             *(port.stopListening for port in self._ports),
+            *([self._manhole.stop] if self._manhole else []),
             parts.transactions.interrupt,
             parts.server.stop,
             parts.caller.stop,

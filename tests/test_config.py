@@ -580,7 +580,6 @@ def test_the_index_has_a_name_without_a_password(written: Callable[[str], Path],
     [
         ('tls = { certificate = "a", private_key = "b" }', ["[tls]"]),
         ("local = [{ tls = true }]", ["[[local]].tls = true"]),
-        ('manhole = { endpoint = "tcp:11122", authorized_keys = "keys" }', ["[manhole]"]),
         ('http = { endpoint = "unix:/run/sdcc" }', ["[http]"]),
     ],
 )

@@ -31,6 +31,7 @@ from sdcc.control import (
     reload,
     remotes,
     send,
+    shell,
     status,
     verify,
 )
@@ -40,7 +41,7 @@ from sdcc.control.arguments import completed_as_file
 COMMANDS = (
     *(check, instances, verify, reindex, conformance, echo, send, explain),
     *(status, associations, abort, drain, reload, remotes, limits, log_level),
-    completion,
+    *(shell, completion),
 )
 
 #: The command could not be tried, as argparse has it for wrong arguments.

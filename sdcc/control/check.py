@@ -13,8 +13,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sdcc.config import Configuration, Local, Remote
+from sdcc.config import Configuration, Local, Manhole, Remote
+from sdcc.config.endpoints import Endpoint
 from sdcc.control.arguments import Commands, add_json
+from sdcc.manhole.authorized_keys import authorized_keys
+from sdcc.manhole.guarded import NotGuarded
 from sdcc.network.acceptor import STRANGERS_SERVICES
 from sdcc.printable import ascii_json, printable
 from sdcc.statement import binary_size
@@ -80,6 +83,9 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         f"ARTIM {association.artim_timeout:g} s, idle {association.idle_timeout:g} s, "
         f"drain {association.drain_timeout:g} s",
     )
+    if configuration.manhole is not None:
+        yield "manhole", _manhole(Endpoint.read(configuration.manhole.endpoint))
+        yield "", f"for those whose keys are in {configuration.manhole.authorized_keys}"
 
 
 def _queries(maximum_answers: int) -> str:
@@ -90,6 +96,15 @@ def _local(local: Local) -> str:
     reach = " (this host only)" if ipaddress.ip_address(local.interface).is_loopback else ""
     port = local.port or "any free port"
     return f"{local.ae_title} on {local.interface}, port {port}{reach}; {local.max_associations} open at once"
+
+
+def _manhole(endpoint: Endpoint) -> str:
+    if not endpoint.is_private:
+        reach = "other hosts can reach it, and whoever logs in has all that the server has"
+        return f"on {endpoint.interface}, port {endpoint.place}; {reach}"
+    if endpoint.interface:
+        return f"on {endpoint.interface}, port {endpoint.place or 'any free port'} (this host only)"
+    return f"on the socket {endpoint.place}" if endpoint.place else f"on what systemd hands over: {endpoint}"
 
 
 def _remote(remote: Remote, *, check_address: bool) -> str:
@@ -112,6 +127,26 @@ def problems(configuration: Configuration) -> Iterator[str]:
     index = configuration.index_path
     if index is not None and index.parent != configuration.storage.directory:
         yield from _directory_problems("[index].url", index.parent)
+    if configuration.manhole is not None:
+        yield from _key_problems(configuration.manhole, configuration.storage.directory)
+
+
+def _key_problems(manhole: Manhole, storage: Path) -> Iterator[str]:
+    """The server runs as the owner of its storage directory, who need not be the one that asks."""
+    path = manhole.authorized_keys
+    try:
+        keys = authorized_keys(path, storage.stat().st_uid if storage.exists() else None)
+    except NotGuarded as error:
+        yield f"[manhole].authorized_keys: {error}"
+        return
+    except OSError as error:
+        yield f"[manhole].authorized_keys: {path}: {error.strerror}"
+        return
+    for key in keys:
+        if key.fault:
+            yield f"[manhole].authorized_keys: {path}, line {key.number}: {key.fault}"
+    if not keys:
+        yield f"[manhole].authorized_keys: {path} holds no key"
 
 
 def _binding_error(interface: str) -> str | None:

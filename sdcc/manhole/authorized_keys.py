@@ -52,13 +52,14 @@ class AuthorizedKey:
         return f"{name} ({printable(self.comment)})" if self.comment else name
 
 
-def authorized_keys(path: Path) -> list[AuthorizedKey]:
+def authorized_keys(path: Path, user: int | None = None) -> list[AuthorizedKey]:
     """The keys of a file, those that open nothing included. Blocks.
 
+    :param user: whom the file may belong to beside root; None: the user of this process.
     :raises NotGuarded: others could have written it.
     :raises OSError: it cannot be read.
     """
-    return list(_lines(read_guarded(path)))
+    return list(_lines(read_guarded(path, user=user)))
 
 
 def _lines(content: bytes) -> Iterator[AuthorizedKey]:
