@@ -6,6 +6,7 @@ import resource
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sdcc.administration.administration import Administration, Condition, OpenPort
+from sdcc.administration.associations import OpenAssociations
 from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
@@ -13,12 +14,13 @@ from sdcc.config import Configuration
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
-from sdcc.interfaces import IServiceProvider
+from sdcc.interfaces import IObserver, IServiceProvider
 from sdcc.interfaces.administration import Facts
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
+from sdcc.network.observers import Observers
 from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
 from sdcc.services.commitment.provider import CommitmentProvider
@@ -37,6 +39,7 @@ from sdcc.world import Reactor, World
 class Parts:
     """
     :param is_stopping: asked before each association is let in.
+    :param observers: told of every association, those that SDCC opens included.
 
     :ivar threads: all that have to be started and stopped.
     :ivar caller: of associations to the `[[remote]]`.
@@ -49,7 +52,10 @@ class Parts:
         world: World,
         *,
         is_stopping: Callable[[], bool],
+        observers: Sequence[IObserver] = (),
     ) -> None:
+        self._open_associations = OpenAssociations()
+        self._observers = Observers((self._open_associations, *observers), world.now)
         self._configuration = configuration
         self._reactor = reactor
         self._world = world
@@ -86,6 +92,7 @@ class Parts:
             resolve=self._resolver,
             maximum_pdu_length=configuration.association.maximum_pdu_length,
             timeouts=Timeouts.of(configuration.association),
+            observers=self._observers,
         )
         self.converter = Converter(reactor, self.objects.scratch)
         self.journal = CommitmentJournal(
@@ -103,7 +110,7 @@ class Parts:
             now=world.now,
         )
         self._waiting = WaitingBytes()
-        self.storage = StorageProvider(self.objects, self.index, lambda: self._waiting.refusal)
+        self.storage = StorageProvider(self.objects, self.index, reactor, lambda: self._waiting.refusal)
         self.server = self._server(
             is_stopping,
             VerificationProvider(),
@@ -131,6 +138,7 @@ class Parts:
             settings=configuration.association,
             clock=self._reactor,
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
+            observers=self._observers,
             at_cut=self.caller.stop,
         )
 
@@ -155,7 +163,9 @@ class Parts:
             limits_=self._limits,
             waiting=self._waiting,
             acceptor=self._acceptor,
-            abort_association=lambda number: False,
+            open_associations=self._open_associations,
+            activities=self.server.activities,
+            abort_association=self.server.abort,
             free_bytes=lambda: self.objects.free_bytes,
             index_refusal=lambda: self.index.refusal,
             storage_refusal=lambda: self.storage.refusal,

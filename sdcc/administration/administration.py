@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from zope.interface import implementer
@@ -15,6 +15,7 @@ from sdcc.administration.explanation import Question, explain
 from sdcc.config import Configuration
 from sdcc.interfaces.administration import CannotDo, Facts, IAdministration
 from sdcc.network.acceptor import Acceptor
+from sdcc.network.activity import NOTHING, Activity
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 
 #: What a limit is of, beside the configuration's own: see `IAdministration.limits`.
@@ -41,19 +42,6 @@ class OpenPort:
     tls: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """What an association is at."""
-
-    #: The operation under way, in words.
-    doing: str | None
-    #: Of its Data Set, in memory, to be written.
-    waiting_bytes: int
-
-
-NOTHING = Activity(None, 0)
-
-
 @implementer(IAdministration)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
@@ -72,10 +60,10 @@ class Administration:
     waiting: WaitingBytes
     acceptor: Acceptor
     #: Told of every association.
-    open_associations: OpenAssociations = field(default_factory=OpenAssociations)
-    #: Of an association that a peer opened, by its number.
-    activity: Callable[[int], Activity] = lambda number: NOTHING
-    #: The same; gives whether there is one.
+    open_associations: OpenAssociations
+    #: Of those that peers have opened, by number.
+    activities: Callable[[], Mapping[int, Activity]]
+    #: Of one of them; gives whether there is one.
     abort_association: Callable[[int], bool]
     free_bytes: Callable[[], int | None]
     index_refusal: Callable[[], str | None]
@@ -119,11 +107,11 @@ class Administration:
         }
 
     def associations(self) -> list[Facts]:
-        return [self._with_activity(facts) for facts in self.open_associations.facts()]
-
-    def _with_activity(self, facts: Facts) -> Facts:
-        activity = NOTHING if facts["is_ours"] else self.activity(facts["number"])
-        return {**facts, "doing": activity.doing, "waiting_bytes": activity.waiting_bytes}
+        activities, found = self.activities(), self.open_associations.facts()
+        for facts in found:
+            activity = NOTHING if facts["is_ours"] else activities.get(facts["number"], NOTHING)
+            facts.update(doing=activity.doing, waiting_bytes=activity.waiting_bytes)
+        return found
 
     def abort(self, number: int) -> Facts:
         if not self.abort_association(number):

@@ -34,7 +34,8 @@ Description
 ===========
 
 ``sdccctl`` is the tool of an administrator of SDCC. Give it the configuration that the server runs with.
-Where none is given every default holds, and relative paths start at the current directory. """
+Where none is given every default holds, and relative paths start at the current directory.
+"""
 
 AFTER_OPTIONS = """\
 Exit codes

@@ -12,9 +12,8 @@ JSON = "a JSON object a line: process, ae_title, address, port, tls, max_associa
 
 
 def add(commands: Commands) -> None:
-    live.add_command(
-        commands, "remotes", "list the remote AEs that the running server knows, and their associations", run
-    )
+    words = "list the remote AEs that the running server knows, and their associations"
+    live.add_command(commands, "remotes", words, run, json=JSON)
 
 
 def run(options: argparse.Namespace, configuration: Configuration) -> int:
