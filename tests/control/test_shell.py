@@ -36,7 +36,7 @@ MANHOLE = '[manhole]\nendpoint = "tcp:11122"\nauthorized_keys = "keys"\n'
         ),
     ],
 )
-def test_where_there_is_no_prompt_it_says_why(
+def test_where_there_is_no_prompt_it_says_why(  # noqa: PLR0917
     configured: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -107,7 +107,8 @@ def test_check_says_where_it_is_and_who_can_log_in(
     [
         (
             "tcp:11122:interface=0.0.0.0",
-            "on 0.0.0.0, port 11122; other hosts can reach it, and whoever logs in has all that the server has",
+            "on 0.0.0.0, port 11122; other hosts can reach it, "
+            "and whoever logs in has all that the server has",
         ),
         ("unix:manhole", "on the socket {0}/manhole"),
         ("systemd:name=manhole", "on what systemd hands over: systemd:domain=INET:name=manhole"),
@@ -133,7 +134,7 @@ def test_check_warns_where_others_can_reach_it(
         ("ssh-rsa AAAA\n", 0o600, "{0}, line 1: its key is damaged"),
     ],
 )
-def test_check_says_what_keeps_everybody_out(
+def test_check_says_what_keeps_everybody_out(  # noqa: PLR0917
     configured: Callable[[str], str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -11,6 +11,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
@@ -119,6 +120,18 @@ class Opened:
     def is_used(self) -> bool:
         return bool(self.server._factory and self.server._factory.connections)
 
+    async def close(self) -> None:
+        await self.server.stop()
+        await self.until(lambda: not self.is_used)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for what a client is about to do, no longer than the client itself is waited for."""
+        for _ in range(3000):
+            if condition():
+                return
+            await deferLater(reactor, 0.01)
+        raise AssertionError(f"has not come about: {condition}")
+
     @property
     def port(self) -> str:
         return self.server.place.rpartition(":")[2]
@@ -158,7 +171,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def opened(tmp_path: Path, keys: dict[str, Path]) -> Any:
     manhole = Opened(tmp_path, keys)
     yield manhole
-    pytest_twisted.blockon(Deferred.fromCoroutine(manhole.server.stop()))
+    pytest_twisted.blockon(Deferred.fromCoroutine(manhole.close()))
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from twisted.internet import reactor
-from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 
 from sdcc.interfaces.administration import CannotDo
@@ -127,8 +125,7 @@ async def test_an_expression_is_answered(opened: Opened, expression: str, said: 
 @pytest_twisted.ensureDeferred
 async def test_an_expression_is_waited_for(opened: Opened, lines: list[str]) -> None:
     asked = opened.ssh("reload()")
-    while not any(line.endswith("reload()") for line in lines):
-        await deferLater(reactor, 0.01)
+    await opened.until(lambda: lines and lines[-1].endswith("reload()"))
     opened.administration.reloading.errback(CannotDo("the file is bad"))
     assert await asked == ("", "the file is bad\n", 1)
 
@@ -205,8 +202,7 @@ async def test_the_log_says_who_came_and_what_they_typed_and_no_more(
     globalLogPublisher.addObserver(events.append)
     try:
         await opened.ssh(f"len('{'x' * 250}')")
-        while opened.is_used:
-            await deferLater(reactor, 0.01)
+        await opened.until(lambda: not opened.is_used)
     finally:
         globalLogPublisher.removeObserver(events.append)
     who = f"{fingerprint_of(keys['anna'])} (anna@example)"
