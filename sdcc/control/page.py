@@ -128,6 +128,8 @@ def _usage(action: argparse.Action) -> str:
     name = _name(action)
     if action.nargs == "+":
         return f"{name}..."
+    if action.nargs == "*":
+        return f"[{name}...]"
     is_needed = action.required if action.option_strings else action.nargs != "?"
     return name if is_needed else f"[{name}]"
 

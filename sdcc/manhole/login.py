@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.conch.error import ConchError, IgnoreAuthentication
+from twisted.conch.error import IgnoreAuthentication
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.ssh.common import NS, getNS
-from twisted.conch.ssh.keys import BadKeyError, Key
+from twisted.conch.ssh.keys import Key
 from twisted.conch.ssh.userauth import MSG_USERAUTH_PK_OK, MSG_USERAUTH_REQUEST, SSHUserAuthServer
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 #: Keys that a client may try: one that asks an agent for all that it has tries several.
 ATTEMPTS = 6
 METHOD = b"publickey"
+SHORTEST_RSA = 2048
 log = Logger(namespace="sdcc.manhole")
 
 
@@ -101,7 +103,10 @@ class Login(SSHUserAuthServer):
         self, algorithm: bytes, blob: bytes, signature: bytes, signed: bytes
     ) -> tuple[type[IConchUser], User, Callable[[], None]]:
         key = await self._authorized(algorithm, blob, self.user)
-        if getNS(signature)[0] != algorithm or not _verifies(blob, signature, signed):
+        public = Key.fromString(blob)
+        if public.type() == "RSA" and public.size() < SHORTEST_RSA:
+            raise self._refused(str(key), f"RSA keys of less than {SHORTEST_RSA} bits are not taken")
+        if getNS(signature)[0] != algorithm or not _verifies(public, signature, signed):
             raise self._refused(str(key), "its signature is wrong")
         if (reason := self._connection.log_in(key)) is not None:
             raise self._refused(str(key), reason)
@@ -148,8 +153,8 @@ class Login(SSHUserAuthServer):
         return UnauthorizedLogin(reason)
 
 
-def _verifies(blob: bytes, signature: bytes, signed: bytes) -> bool:
+def _verifies(key: Key, signature: bytes, signed: bytes) -> bool:
     try:
-        return bool(Key.fromString(blob).verify(signature, signed))
-    except (BadKeyError, ConchError, ValueError, IndexError):
+        return bool(key.verify(signature, signed))
+    except (struct.error, ValueError, IndexError):
         return False

@@ -91,9 +91,25 @@ class Prompt(Manhole):
         self.width, self.height = width, height
 
     def addOutput(self, data: str, isAsync: bool | None = None) -> None:
-        """What comes late may come too late."""
-        if self._is_open:
-            super().addOutput(data, isAsync)
+        """What comes late stands above the line that is being typed, or comes too late.
+
+        conch's own way of this fails where such a line has letters.
+        """
+        if not self._is_open:
+            return
+        if not isAsync:
+            super().addOutput(data)
+            return
+        line, index = b"".join(self.lineBuffer), self.lineBufferIndex
+        self.terminal.eraseLine()
+        self.terminal.cursorBackward(index + len(self.ps[self.pn]))
+        self.terminal.write(data)
+        self.terminal.write(self.ps[self.pn])
+        self.lineBuffer, self.lineBufferIndex = [], 0
+        self._deliverBuffer(line)
+        if index < len(line):
+            self.terminal.cursorBackward(len(line) - index)
+            self.lineBufferIndex = index
 
     def lineReceived(self, line: bytes) -> None:
         del self.historyLines[:-MAXIMUM_HISTORY]
