@@ -149,8 +149,8 @@ class SDCC(Service):
         return self._parts.administration(
             condition=self._condition,
             ports=self._open_ports,
-            reload=self._reload,
-            drain=self._drain,
+            reload=self.reload,
+            drain=self.drain,
             log_levels=dict,
             set_log_level=_set_no_log_level,
         )
@@ -164,10 +164,12 @@ class SDCC(Service):
     def _condition(self) -> Condition:
         return SimpleNamespace(state="stopping" if self._is_stopping else "ready", reasons=())
 
-    async def _reload(self) -> Facts:
+    async def reload(self) -> Facts:
+        """See :class:`~sdcc.interfaces.administration.IAdministration`."""
         raise CannotDo("this version cannot read its configuration again")
 
-    def _drain(self, is_on: bool) -> Facts:
+    def drain(self, is_on: bool = True) -> Facts:
+        """See :class:`~sdcc.interfaces.administration.IAdministration`."""
         raise CannotDo("this version cannot drain")
 
     # --- stopping ---

@@ -57,7 +57,7 @@ class Wanted:
 
     @property
     def acts(self) -> bool:
-        return COMMANDS[self.name].acts and (self.name != "log_level" or bool(self.arguments))
+        return COMMANDS[self.name].acts and (self.name != "log_level" or bool(self.arguments.get("level")))
 
     def __str__(self) -> str:
         return " ".join([self.name, *(f"{name}={value!r}" for name, value in self.arguments.items())])

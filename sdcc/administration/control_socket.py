@@ -77,12 +77,12 @@ class ControlProtocol(LineReceiver, TimeoutMixin):
 
     def connectionMade(self) -> None:
         self._factory.connections[self] = None
+        self.transport.registerProducer(_Answers(self._flow), True)
         self._uid = self._factory.uid_of(self.transport)
         if self._uid not in (0, os.geteuid()):
             log.warn("user {uid} may not ask over the control socket", uid=self._uid)
             self.end()
             return
-        self.transport.registerProducer(_Answers(self._flow), True)
         self.setTimeout(IDLE)
 
     def lineReceived(self, line: bytes) -> None:
@@ -134,6 +134,8 @@ class ControlProtocol(LineReceiver, TimeoutMixin):
 
     def end(self) -> None:
         """Close, as soon as all is sent."""
+        if self._is_over:
+            return
         self._is_over = True
         self._flow.close()
         self.transport.unregisterProducer()

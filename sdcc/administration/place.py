@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -85,14 +85,16 @@ def listen(reactor: Any, folder: str, factory: IProtocolFactory) -> Close:
     with ExitStack() as ends:
         name = ends.enter_context(address(folder))
         try:
-            # The mode is set before anybody can connect.
-            port = reactor.listenUNIX(name, factory, mode=MODE)
+            port = reactor.listenUNIX(name, factory, mode=MODE)  # set before anybody can connect
         except CannotListenError as error:
             raise error.socketError from None
         held = ends.pop_all()
 
     async def close() -> None:
-        with held, suppress(FileNotFoundError):  # where somebody has removed the socket, or all of the folder
-            await maybeDeferred(port.stopListening)
+        with held:  # the name by which the port removes the socket
+            try:
+                await maybeDeferred(port.stopListening)
+            except FileNotFoundError:
+                port.socket.close()  # somebody has removed it already, or all of the folder
 
     return lambda: Deferred.fromCoroutine(close())

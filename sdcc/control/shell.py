@@ -39,7 +39,10 @@ def add(commands: Commands) -> None:
     words = "open the Python prompt of the running server, over SSH"
     command = commands.add_parser("shell", help=words, description=words)
     command.add_argument(
-        "-c", dest="expression", metavar="EXPRESSION", help="evaluate this alone, such as `status()`"
+        *("-c", "--command"),
+        dest="expression",
+        metavar="EXPRESSION",
+        help="evaluate this alone, such as `status()`",
     )
     command.add_argument(
         "ssh", nargs="*", metavar="ARGUMENT", help="arguments for ssh, after `--`, such as `-- -i KEY`"

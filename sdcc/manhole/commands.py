@@ -49,7 +49,7 @@ COMMANDS = {
         "above all of them. Without a level it only shows.",
     ),
     "explain": (
-        "explain(calling, called, address, abstract='', transfer_syntax='')",
+        "explain(calling, called, address, abstract='', transfer_syntax='', port=0)",
         "How an association from that AE title and address would be answered now, and by which rule.",
     ),
 }

@@ -57,6 +57,20 @@ async def test_the_index_is_as_reception_would_have_made_it(
 
 
 @pytest_twisted.ensureDeferred
+async def test_programs_get_the_counts(
+    configuration: Configuration, receive: Reception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receive("1.2.3")
+    assert await reindex(configuration, reactor, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "registered": 1,
+        "already_registered": 0,
+        "older_versions": 0,
+        "faulty": 0,
+    }
+
+
+@pytest_twisted.ensureDeferred
 async def test_again_nothing_is_read_and_nothing_changes(
     configuration: Configuration,
     receive: Reception,

@@ -61,9 +61,7 @@ class Administration:
     def log_level(self, name: str = "", level: str = "") -> list[dict[str, Any]]:
         return [{"name": name, "level": level}]
 
-    async def explain(
-        self, calling: str, called: str, address: str, abstract: str = "", transfer_syntax: str = ""
-    ) -> dict[str, Any]:
+    async def explain(self, calling: str, called: str, address: str, **more: Any) -> dict[str, Any]:
         raise CannotDo("nothing is known of it")
 
 
