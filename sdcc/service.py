@@ -100,6 +100,8 @@ class SDCC(Service):
             parts.index.prepare()
         except (OSError, ValueError) as error:
             raise CannotStart(f"[index] {error}") from None
+        administration = self._administration()
+        self._open_manhole(administration)
         for threads in parts.threads:
             threads.start()
         parts.objects.start()
@@ -108,12 +110,10 @@ class SDCC(Service):
         self._look = parts.look()
         if self._look is not None:
             self._look.start()
-        administration = self._administration()
         self._control = ControlSocket(
             ControlFactory(administration, self._reactor), self._reactor, self._world.listen_control
         )
         self._control.open(parts.objects.own_folder)
-        self._open_manhole(administration)
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
