@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ class ManholeServer:
         log.info(
             "Manhole on {place}, host key {name}", place=self.place, name=fingerprint(key.public().blob())
         )
-        if not self._endpoint.is_private:
+        if not self._is_private:
             log.warn("Manhole: other hosts can reach it, and whoever logs in has all that the server has")
 
     def _listen(self, factory: ConnectionFactory) -> IListeningPort:
@@ -113,11 +114,18 @@ class ManholeServer:
         )
         [listening] = outcome  # no endpoint that SDCC allows has to wait for anything
         if isinstance(listening, Failure):
-            error = listening.value
-            reason = error.socketError if isinstance(error, CannotListenError) else error
-            raise CannotOpen(f"endpoint: cannot listen on {endpoint}: {reason}")
+            raise CannotOpen(f"endpoint: cannot listen on {endpoint}: {_reason(listening.value)}")
         port: IListeningPort = listening
         return port
+
+    @property
+    def _is_private(self) -> bool:
+        """As it turns out, also where systemd has chosen the place."""
+        assert self._port is not None, "started"
+        address = self._port.getHost()
+        if isinstance(address, IPv4Address | IPv6Address):
+            return ipaddress.ip_address(address.host).is_loopback
+        return True
 
     @property
     def place(self) -> str:
@@ -135,3 +143,9 @@ class ManholeServer:
         for connection in tuple(self._factory.connections):
             connection.end("SDCC is stopping")
             connection.abort()
+
+
+def _reason(error: BaseException | None) -> object:
+    if isinstance(error, CannotListenError):
+        return error.socketError
+    return "systemd has handed over no such socket" if isinstance(error, LookupError) else error

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
+from twisted.internet import endpoints
+from twisted.python.systemd import ListenFDs
 
 from sdcc.manhole.authorized_keys import fingerprint
 from sdcc.manhole.host_key import host_key
@@ -88,9 +90,18 @@ def test_a_place_that_is_taken_is_named(tmp_path: Path, keys: dict[str, Path]) -
             Opened(tmp_path, keys, endpoint)
 
 
-@pytest.mark.parametrize("endpoint", ["systemd:name=manhole", "unix:no/such/directory"])
-def test_a_place_that_is_not_there_is_named(tmp_path: Path, keys: dict[str, Path], endpoint: str) -> None:
-    with pytest.raises(CannotOpen, match=f"endpoint: cannot listen on {endpoint[:4]}"):
+@pytest.mark.parametrize(
+    ("endpoint", "reason"),
+    [
+        ("systemd:name=manhole", "systemd has handed over no such socket"),
+        ("systemd:index=0", "systemd has handed over no such socket"),
+        ("unix:no/such/directory", "No such file or directory"),
+    ],
+)
+def test_a_place_that_is_not_there_is_named(
+    tmp_path: Path, keys: dict[str, Path], endpoint: str, reason: str
+) -> None:
+    with pytest.raises(CannotOpen, match=f"endpoint: cannot listen on {endpoint[:4]}.*: .*{reason}"):
         Opened(tmp_path, keys, endpoint)
 
 
@@ -110,3 +121,15 @@ async def test_a_stop_waits_for_nobody(opened: Opened, lines: list[str]) -> None
     assert (said.output, said.code) == ("", 255)
     opened.administration.reloading.callback({})
     assert "failed" not in "".join(lines)
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_that_systemd_has_opened_to_others_is_warned_about(
+    tmp_path: Path, keys: dict[str, Path], lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_over = ListenFDs([socket.create_server(("0.0.0.0", 0)).detach()], ["manhole"])
+    monkeypatch.setattr(endpoints._SystemdParser, "_sddaemon", handed_over)
+    manhole = Opened(tmp_path, keys, "systemd:name=manhole")
+    assert (await manhole.ssh("status()")).output == "<status: 2>\n"
+    await manhole.close()
+    assert "Manhole: other hosts can reach it, and whoever logs in has all that the server has" in lines
