@@ -25,7 +25,7 @@ from sdcc.administration.commands import perform, read
 from sdcc.administration.place import CONTROL, Close, listen
 from sdcc.interfaces.administration import CannotDo, IAdministration
 from sdcc.network.flow import Flow, Hold
-from sdcc.printable import ascii_json, printable
+from sdcc.printable import ascii_json
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc.administration")
@@ -116,7 +116,7 @@ class ControlProtocol(LineReceiver, TimeoutMixin):
         try:
             wanted = read(line)
             if wanted.acts:
-                log.info("user {uid} asks: {wanted}", uid=self._uid, wanted=printable(str(wanted)))
+                log.info("user {uid} asks: {wanted}", uid=self._uid, wanted=wanted)
             answer: dict[str, object] = {"result": await perform(wanted, self._factory.administration)}
         except CannotDo as error:
             answer = {"error": str(error)}
