@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from operator import itemgetter
 from pathlib import Path
@@ -208,7 +209,7 @@ def test_what_cannot_be_used_is_said(
     monkeypatch.setattr(Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
     if text:
         (tmp_path / "sdcc-data" / "objects").mkdir(parents=True)
-    assert command.run(None, load(Path(configured(text))), react=outside) == 1
+    assert command.run(Namespace(json=False), load(Path(configured(text))), react=outside) == 1
     assert says.format(tmp_path) in capsys.readouterr().err
 
 
