@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from sdcc.administration.administration import Administration, Condition, OpenPort
+from sdcc.administration.associations import OpenAssociations
 from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
@@ -12,11 +14,13 @@ from sdcc.config import Configuration
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
-from sdcc.interfaces import IServiceProvider
+from sdcc.interfaces import IObserver, IServiceProvider
+from sdcc.interfaces.administration import Facts
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
+from sdcc.network.observers import Observers
 from sdcc.network.security import security
 from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
@@ -36,6 +40,7 @@ from sdcc.world import Reactor, World
 class Parts:
     """
     :param is_stopping: asked before each association is let in.
+    :param observers: told of every association, those that SDCC opens included.
 
     :ivar threads: all that have to be started and stopped.
     :ivar run_loosely: runs in a thread what may hang, and what no stop waits for.
@@ -50,7 +55,10 @@ class Parts:
         world: World,
         *,
         is_stopping: Callable[[], bool],
+        observers: Sequence[IObserver] = (),
     ) -> None:
+        self._open_associations = OpenAssociations()
+        self._observers = Observers((self._open_associations, *observers), world.now)
         self._configuration = configuration
         self._reactor = reactor
         self._world = world
@@ -91,6 +99,7 @@ class Parts:
             maximum_pdu_length=configuration.association.maximum_pdu_length,
             timeouts=Timeouts.of(configuration.association),
             security=self.security,
+            observers=self._observers,
         )
         self.converter = Converter(reactor, self.objects.scratch)
         self.journal = CommitmentJournal(
@@ -108,7 +117,7 @@ class Parts:
             now=world.now,
         )
         self._waiting = WaitingBytes()
-        self.storage = StorageProvider(self.objects, self.index, lambda: self._waiting.refusal)
+        self.storage = StorageProvider(self.objects, self.index, reactor, lambda: self._waiting.refusal)
         self._query = QueryProvider(self.index, maximum_answers=configuration.query.maximum_answers)
         self.server = self._server(
             is_stopping,
@@ -121,7 +130,7 @@ class Parts:
 
     def _server(self, is_stopping: Callable[[], bool], *providers: IServiceProvider) -> AssociationServer:
         configuration = self._configuration
-        limits = AssociationLimits(configuration.association.maximum_open)
+        self._limits = limits = AssociationLimits(configuration.association.maximum_open)
         sop_classes = configuration.sop_classes
         circumstances = Circumstances(
             is_stopping=is_stopping,
@@ -139,6 +148,7 @@ class Parts:
             settings=configuration.association,
             clock=self._reactor,
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
+            observers=self._observers,
             at_cut=self.caller.stop,
         )
 
@@ -165,6 +175,39 @@ class Parts:
         )
         if configuration.remotes != before.remotes:
             self.transactions.retry()
+
+    def administration(
+        self,
+        *,
+        condition: Callable[[], Condition],
+        ports: Callable[[], Sequence[OpenPort]],
+        reload: Callable[[], Awaitable[Facts]],
+        drain: Callable[[bool], Facts],
+        log_levels: Callable[[], Mapping[str, str]],
+        set_log_level: Callable[[str, str], None],
+    ) -> Administration:
+        """What an administrator may ask of these parts, from now on."""
+        return Administration(
+            configuration=lambda: self._configuration,
+            process=self._world.process(),
+            now=self._world.now,
+            started_at=self._world.now(),
+            condition=condition,
+            ports=ports,
+            limits_=self._limits,
+            waiting=self._waiting,
+            acceptor=self._acceptor,
+            open_associations=self._open_associations,
+            activities=self.server.activities,
+            abort_association=self.server.abort,
+            free_bytes=lambda: self.objects.free_bytes,
+            index_refusal=lambda: self.index.refusal,
+            storage_refusal=lambda: self.storage.refusal,
+            reload_configuration=reload,
+            drain_associations=drain,
+            log_levels=log_levels,
+            set_log_level=set_log_level,
+        )
 
     def look(self) -> Look | None:
         """Through what a server may have spoilt that did not stop in order; None: all of them did.

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -22,15 +24,22 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sdcc import __version__
-from sdcc.config import Configuration, Local, load
+from sdcc.administration.administration import Administration, Condition, OpenPort
+from sdcc.administration.control_socket import ControlFactory, ControlSocket
+from sdcc.administration.tables import shown
+from sdcc.config import Configuration, Local, load, ports
 from sdcc.inspection.look import Look
 from sdcc.interfaces.administration import CannotDo, Facts
 from sdcc.network.server import BACKLOG
 from sdcc.parts import Parts
 from sdcc.reloading import Reloading
 from sdcc.signals import Signals
+from sdcc.threads import LooseThreads
 from sdcc.tls import NotUsable
 from sdcc.world import REAL, Reactor, World
+
+if TYPE_CHECKING:
+    from sdcc.manhole.server import ManholeServer
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc")
@@ -62,6 +71,9 @@ class SDCC(Service):
         self._given_up: Deferred[None] = Deferred()
         self._last_call: IDelayedCall | None = None
         self._look: Look | None = None
+        self._control: ControlSocket | None = None
+        self._manhole: ManholeServer | None = None
+        self._world = world
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -117,7 +129,7 @@ class SDCC(Service):
     def startService(self) -> None:
         """Make storage and index ready. This blocks, but nothing else runs yet.
 
-        :raises CannotStart: the storage directory or the index cannot be used.
+        :raises CannotStart: the storage directory or the index cannot be used, or the manhole not opened.
         """
         if not self._ports:
             self.privilegedStartService()
@@ -125,6 +137,8 @@ class SDCC(Service):
         self._signals.hear(signal.SIGHUP, self._hang_up)
         try:
             self._prepare()
+            administration = self._administration()
+            self._open_manhole(administration)
         except CannotStart:
             self._signals.restore()
             raise
@@ -139,6 +153,10 @@ class SDCC(Service):
         self._look = parts.look()
         if self._look is not None:
             self._look.start()
+        self._control = ControlSocket(
+            ControlFactory(administration, self._reactor), self._reactor, self._world.listen_control
+        )
+        self._control.open(parts.objects.own_folder)
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
@@ -185,6 +203,49 @@ class SDCC(Service):
         log.info("SIGHUP: the configuration is read again")
         ensureDeferred(self.reload()).addErrback(_not_reloaded)
 
+    def _open_manhole(self, administration: Administration) -> None:
+        """Where one is configured: whoever has none is spared conch, too.
+
+        :raises CannotStart: it cannot be opened.
+        """
+        if self.configuration.manhole is None:
+            return
+        from sdcc.manhole.server import CannotOpen, ManholeServer  # noqa: PLC0415
+
+        self._manhole = ManholeServer(
+            self.configuration.manhole,
+            self.configuration.storage.directory,
+            administration,
+            shown=shown,
+            reactor=self._reactor,
+            run_in_thread=LooseThreads(self._reactor, "manhole").run,
+        )
+        try:
+            self._manhole.start()
+        except CannotOpen as error:
+            raise CannotStart(f"[manhole] {error}") from None
+
+    # --- its administration ---
+
+    def _administration(self) -> Administration:
+        return self._parts.administration(
+            condition=self._condition,
+            ports=self._open_ports,
+            reload=self.reload,
+            drain=self.drain,
+            log_levels=dict,
+            set_log_level=_set_no_log_level,
+        )
+
+    def _open_ports(self) -> list[OpenPort]:
+        return [
+            OpenPort(tuple(locals_), *address_of(port), is_tls(locals_))
+            for port, (_, locals_) in zip(self._ports, ports(self.configuration.locals), strict=True)
+        ]
+
+    def _condition(self) -> Condition:
+        return SimpleNamespace(state="stopping" if self._is_stopping else "ready", reasons=())
+
     # --- stopping ---
 
     def stopService(self) -> Deferred[None]:
@@ -225,6 +286,7 @@ class SDCC(Service):
         parts = self._parts
         steps = (
             *(port.stopListening for port in self._ports),
+            *([self._manhole.stop] if self._manhole else []),
             parts.transactions.interrupt,
             parts.server.stop,
             parts.caller.stop,
@@ -232,6 +294,7 @@ class SDCC(Service):
             parts.transactions.stop,
             *([self._look.stop] if self._look else []),
             *([parts.security.stop] if parts.security else []),
+            *([self._control.stop] if self._control else []),
             parts.index.stop,
             self._hand_doubts_on,
             parts.storage.settle,
@@ -272,6 +335,10 @@ def _not_reloaded(failure: Failure) -> None:
         log.failure("the configuration stays as it is", failure)
 
 
+def _set_no_log_level(name: str, level: str) -> None:
+    raise ValueError("this version cannot set levels")
+
+
 def address_of(port: IListeningPort) -> tuple[str, int]:
     address = port.getHost()
     assert isinstance(address, IPv4Address | IPv6Address)
@@ -281,15 +348,3 @@ def address_of(port: IListeningPort) -> tuple[str, int]:
 def is_tls(locals_: Mapping[str, Local]) -> bool:
     """Whether the port of these has TLS: all of one agree."""
     return any(local.tls for local in locals_.values())
-
-
-def ports(locals_: tuple[Local, ...]) -> list[tuple[tuple[str, int], Mapping[str, Local]]]:
-    """The local AEs, by title, of each interface and port, in the configuration's order.
-
-    Each AE on "any free port" has a port of its own.
-    """
-    found: dict[tuple[str, int, int], dict[str, Local]] = {}
-    for number, local in enumerate(locals_):
-        key = (local.interface, local.port, 0 if local.port else number)
-        found.setdefault(key, {})[local.ae_title] = local
-    return [((interface, port), aes) for (interface, port, _), aes in found.items()]

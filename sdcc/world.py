@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTCP
 
+from sdcc.administration import place
 from sdcc.archive.filesystem import FileSystem, IFileSystem
 from sdcc.archive.incoming import host_and_pid
 from sdcc.config import Configuration
@@ -127,6 +128,8 @@ class World:
     index_of: IndexOf = index_of
     #: Sets what hears a signal.
     set_signal: SetSignal = signal.signal
+    #: Listens for the administrator in a folder.
+    listen_control: Callable[..., place.Close] = place.listen
 
 
 REAL = World()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 # both with what sdcc.lean would keep away from the tests too
 import OpenSSL  # noqa: F401
 import pydicom  # noqa: F401
 import pytest
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from .programs import missing, required
 
@@ -25,6 +27,20 @@ def dcmtk():
     return lambda name: required(
         directory / name, "install DCMTK (Debian's package dcmtk), or set SDCC_DCMTK"
     )
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """The lines of the log, info and above."""
+    found: list[str] = []
+
+    def observe(event: LogEvent) -> None:
+        if event["log_level"].name != "debug":
+            found.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    yield found
+    globalLogPublisher.removeObserver(observe)
 
 
 @pytest.fixture(scope="session")

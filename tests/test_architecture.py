@@ -16,6 +16,9 @@ MODULES = {path.relative_to(SDCC).as_posix(): path for path in sorted(SDCC.rglob
 
 #: What each room, which is a module or package right below `sdcc`, may import of the others.
 ROOMS = {
+    "administration": {
+        *("archive", "config", "conformance", "interfaces", "network", "printable", "uid", "upper_layer"),
+    },
     "conformance": set(),
     "interfaces": {"queries"},
     "lean": set(),
@@ -49,23 +52,28 @@ ROOMS = {
     "conversion": {"archive", "conformance", "data_set", "interfaces"},
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
+    "manhole": {"config", "interfaces", "printable"},
     "inspection": {"archive", "interfaces", "printable"},
-    "world": {"archive", "config", "conversion", "index", "interfaces", "signals", "threads"},
+    "world": {
+        *("administration", "archive", "config", "conversion", "index", "interfaces", "signals", "threads"),
+    },
     "parts": {
-        *("archive", "config", "conformance", "conversion", "inspection", "interfaces"),
+        *("administration", "archive", "config", "conformance", "conversion", "inspection", "interfaces"),
         *("network", "services", "threads", "world"),
     },
     "reloading": {"config", "interfaces"},
     "service": {
-        *("config", "inspection", "interfaces", "network", "parts", "reloading", "signals", "tls", "world"),
+        *("administration", "config", "inspection", "interfaces", "manhole", "network", "parts"),
+        *("reloading", "signals", "threads", "tls", "world"),
     },
     "logs": {"config", "printable"},
     "logged": {"config", "logs", "service"},
     "tap": {"config", "lean", "logged", "logs", "service", "world"},
     "control": {
-        *("archive", "config", "conformance", "dimse", "index", "inspection"),
+        *("administration", "archive", "config", "conformance", "dimse", "index", "inspection"),
         *(
             "interfaces",
+            "manhole",
             "network",
             "printable",
             "service",
@@ -93,8 +101,10 @@ RESERVED = {
     "tqdm": ("control/progress.py",),
     "tomllib": ("config/loading.py",),
     "twisted.application": ("logged.py", "service.py", "tap.py"),
-    "twisted.internet.endpoints": ("network/*.py",),
-    "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
+    "twisted.conch": ("control/shell.py", "manhole/*.py"),
+    "twisted.cred": ("manhole/login.py",),
+    "twisted.internet.endpoints": ("manhole/server.py", "network/*.py"),
+    "twisted.internet.protocol": ("administration/control_socket.py", "conversion/child.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
     "txpostgres": ("index/postgres_driver.py",),

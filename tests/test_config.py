@@ -605,7 +605,6 @@ def test_the_index_has_a_name_without_a_password(written: Callable[[str], Path],
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ('manhole = { endpoint = "tcp:11122", authorized_keys = "keys" }', ["[manhole]"]),
         ('http = { endpoint = "unix:/run/sdcc" }', ["[http]"]),
     ],
 )

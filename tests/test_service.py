@@ -14,13 +14,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc.config import TLS, Configuration, Local, Remote
+from sdcc.config import TLS, Configuration, Local, Manhole, Remote, ports
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.network.caller import Caller
 from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
 from sdcc.network.requestor import echo
 from sdcc.network.timeouts import Timeouts
-from sdcc.service import SDCC, CannotStart, ports
+from sdcc.service import SDCC, CannotStart
 
 
 class Web(Protocol):
@@ -128,6 +128,19 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         service = SDCC(configured(tmp_path, Local(port=port)), reactor)
         with pytest.raises(CannotStart, match=f"AE SDCC: cannot listen on 127.0.0.1:{port}: .*in use"):
             service.privilegedStartService()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_manhole_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        endpoint = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
+        manhole = Manhole(endpoint=endpoint, authorized_keys=tmp_path / "keys")
+        service = SDCC(replace(configured(tmp_path), manhole=manhole), reactor)
+        words = rf"\[manhole\] endpoint: cannot listen on {endpoint}: .*in use"
+        with pytest.raises(CannotStart, match=words):
+            service.startService()
+        for port in service._ports:
+            await port.stopListening()
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,11 @@ class Incoming:
         #: Whether no other process lived when this one claimed its folder.
         self.was_alone = False
 
+    @property
+    def folder(self) -> str | None:
+        """The path of this process's folder; None: it is not claimed."""
+        return self._folder
+
     def claim(self) -> None:
         """Create this process's own folder and hold its lock; remove the dead's, whose days it takes over."""
         with self._common(), ExitStack() as locks:

@@ -94,6 +94,16 @@ class ObjectStore:
     def refusal(self) -> str | None:
         return self._idle or self._space.shortage
 
+    @property
+    def free_bytes(self) -> int | None:
+        """Of the disk, known to two seconds; None: not yet."""
+        return self._space.free
+
+    @property
+    def own_folder(self) -> str | None:
+        """Of this process alone; whatever it leaves there the next one removes. None: there is none."""
+        return self._incoming.folder
+
     def prepare(self) -> None:
         make_durable(self._fs, self._root)
         for name in (OBJECTS, INCOMING):

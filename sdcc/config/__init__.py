@@ -1,11 +1,12 @@
 """The configuration: `sdcc.toml` as frozen dataclasses.
 
 `tables` are the contract, `kinds` and `reading` what values may be, `loading` is from the file to the
-tables, and `changes` what may become of one file after another.
+tables, `ports` says who shares one, and `changes` what may become of one file after another.
 """
 
 from sdcc.config.changes import EFFECTS, Changes, Effect, compare
 from sdcc.config.loading import ConfigurationError, load
+from sdcc.config.ports import ports
 from sdcc.config.tables import (
     HTTP,
     INDEX_FILE_NAME,
@@ -42,4 +43,5 @@ __all__ = [
     "Storage",
     "compare",
     "load",
+    "ports",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sdcc import conformance
+from sdcc.config.endpoints import Endpoint
 from sdcc.config.reading import PATH, Kind, NotAllowed, shown, text
 from sdcc.standard_classes import other_name, private_storage_class, standard_storage_classes
 from sdcc.uid import is_uid
@@ -83,6 +84,17 @@ def _log_levels(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(value.items())
 
 
+def _private_endpoint(value: object) -> str:
+    try:
+        return str(Endpoint.read(text(value)))
+    except ValueError as error:
+        raise NotAllowed(str(error)) from None
+
+
+def _endpoint_below(endpoint: str, directory: Path) -> str:
+    return str(Endpoint.read(endpoint).below(directory))
+
+
 ADDITIONAL_CLASSES = Kind(
     'an array of Storage SOP Class UIDs, or "standard" for all that PS3.4 Annex B defines',
     _additional_classes,
@@ -96,4 +108,10 @@ LEVELS_OF_LOGGERS = Kind(
     'a table of loggers\' names and levels, such as { sdcc = "info", "sdcc.association" = "debug" }; '
     f"levels: {', '.join(LOG_LEVELS)}",
     _log_levels,
+)
+#: One that only this host can reach unless it says otherwise.
+PRIVATE_ENDPOINT = Kind(
+    'a server endpoint such as "tcp:11122" (on 127.0.0.1 unless interface= is another) or "unix:path"',
+    _private_endpoint,
+    _endpoint_below,
 )

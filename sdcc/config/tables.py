@@ -20,6 +20,7 @@ from sdcc.config.kinds import (
     LOG_FILE,
     LOG_FORMATS,
     POSTGRESQL,
+    PRIVATE_ENDPOINT,
     SQLITE,
 )
 from sdcc.config.reading import (
@@ -146,7 +147,8 @@ class TLS:
 class Manhole:
     """``[manhole]``: a Python prompt over SSH."""
 
-    endpoint: Annotated[str, ENDPOINT]
+    #: An :class:`~sdcc.config.endpoints.Endpoint` in writing.
+    endpoint: Annotated[str, PRIVATE_ENDPOINT]
     authorized_keys: Annotated[Path, PATH]
 
 
@@ -206,7 +208,6 @@ class Configuration:
     def unsupported(self) -> list[str]:
         """What this version cannot do yet, a sentence each. Ignoring it would be a guess."""
         asked = {
-            "[manhole]": self.manhole is not None,
             "[http]": self.http is not None,
         }
         return [f"{key}: this version does not provide it yet" for key, is_asked in asked.items() if is_asked]

@@ -1,7 +1,7 @@
 """`sdccctl`, the administrator's tool: its arguments and its exit codes.
 
-A command is a module with `add`, which describes its arguments, and `run`, which performs it. None
-of them needs the server to run, and none disturbs it if it does.
+A command is a module with `add`, which describes its arguments, and `run`, which performs it. Some ask the
+server that runs; the others need none, and disturb none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,34 @@ from pathlib import Path
 
 from sdcc import __version__
 from sdcc.config import ConfigurationError, load
-from sdcc.control import check, conformance, echo, explain, instances, reindex, send, verify
+from sdcc.control import (
+    abort,
+    associations,
+    check,
+    completion,
+    conformance,
+    drain,
+    echo,
+    explain,
+    instances,
+    limits,
+    log_level,
+    reindex,
+    reload,
+    remotes,
+    send,
+    shell,
+    status,
+    verify,
+)
+from sdcc.control.arguments import completed_as_file
+
+#: In the order of the help.
+COMMANDS = (
+    *(check, instances, verify, reindex, conformance, echo, send, explain),
+    *(status, associations, abort, drain, reload, remotes, limits, log_level),
+    *(shell, completion),
+)
 
 #: The command could not be tried, as argparse has it for wrong arguments.
 NOT_TRIED = 2
@@ -34,13 +61,15 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument(
+    config = top.add_argument(
         "--config", metavar="FILE", type=Path, help="the configuration that the server runs with"
     )
+    completed_as_file(config)
     top.add_argument("--version", action="version", version=f"SDCC {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (check, instances, verify, reindex, conformance, echo, send, explain):
+    for command in COMMANDS:
         command.add(commands)
+    top.set_defaults(parser=top)
     return top
 
 
@@ -52,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         configuration = load(options.config)
     except ConfigurationError as error:
+        if options.run is check.run and options.json:
+            return check.show_json([], error.problems)
         print(error, file=sys.stderr)
         return 1 if options.run is check.run else NOT_TRIED
     try:

@@ -5,11 +5,25 @@ from __future__ import annotations
 import argparse
 from typing import TypeAlias, cast
 
+import shtab
+
 from sdcc.config.reading import AE_TITLE, IP_ADDRESS, Kind, NotAllowed
 from sdcc.uid import is_uid
 
 #: What a command adds itself to.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def completed_as_file(argument: argparse.Action) -> None:
+    """A shell completes it with the names of files."""
+    argument.complete = shtab.FILE  # type: ignore[attr-defined]  # it is shtab's own
+
+
+def add_json(command: argparse.ArgumentParser, words: str) -> None:
+    """
+    :param words: what there is then on standard output.
+    """
+    command.add_argument("--json", action="store_true", help=words)
 
 
 def ae_title(text: str) -> str:
@@ -18,6 +32,12 @@ def ae_title(text: str) -> str:
 
 def ip_address(text: str) -> str:
     return _of_kind(IP_ADDRESS, text)
+
+
+def number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: a number from 1")
+    return int(text)
 
 
 def port(text: str) -> int:

@@ -11,14 +11,17 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from sdcc.config import TLS, Configuration, Local, LogSettings, Remote
-from sdcc.control.arguments import Commands
+from sdcc.config import TLS, Configuration, Local, LogSettings, Manhole, Remote
+from sdcc.config.endpoints import Endpoint
+from sdcc.control.arguments import Commands, add_json
+from sdcc.manhole.authorized_keys import authorized_keys
+from sdcc.manhole.guarded import NotGuarded
 from sdcc.network.acceptor import STRANGERS_SERVICES
-from sdcc.printable import printable
+from sdcc.printable import ascii_json, printable
 from sdcc.statement import binary_size
 from sdcc.tls import NotUsable, contexts, files
 
@@ -32,18 +35,29 @@ UNKNOWN_CALLERS = {
 
 def add(commands: Commands) -> None:
     words = "say what the configuration means, or what is wrong with it"
-    commands.add_parser("check", help=words, description=words).set_defaults(run=run)
+    command = commands.add_parser("check", help=words, description=words)
+    add_json(command, "a JSON object: meanings, problems")
+    command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, configuration: Configuration) -> int:
+    found = list(problems(configuration))
+    if options.json:
+        return show_json(list(meanings(configuration)), found)
     for name, meaning in meanings(configuration):
         print(f"{name:13} {printable(meaning)}")
-    found = list(problems(configuration))
     for problem in found:
         print(printable(problem), file=sys.stderr)
     for concern in tls_concerns(configuration):
         print(f"warning: {printable(concern)}", file=sys.stderr)
     return 1 if found else 0
+
+
+def show_json(meanings: Sequence[tuple[str, str]], problems: Sequence[str]) -> int:
+    """What is found, also where the configuration cannot be read and so means nothing; give the exit code."""
+    named = [{"name": name, "meaning": meaning} for name, meaning in meanings]
+    print(ascii_json({"meanings": named, "problems": problems}))
+    return 1 if problems else 0
 
 
 def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
@@ -76,6 +90,9 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         f"ARTIM {association.artim_timeout:g} s, idle {association.idle_timeout:g} s, "
         f"drain {association.drain_timeout:g} s",
     )
+    if configuration.manhole is not None:
+        yield "manhole", _manhole(Endpoint.read(configuration.manhole.endpoint))
+        yield "", f"for those whose keys are in {configuration.manhole.authorized_keys}"
     yield from _log(configuration.log)
 
 
@@ -113,6 +130,15 @@ def _tls(settings: TLS) -> str:
     )
 
 
+def _manhole(endpoint: Endpoint) -> str:
+    if not endpoint.is_private:
+        reach = "other hosts can reach it, and whoever logs in has all that the server has"
+        return f"on {endpoint.interface}, port {endpoint.place}; {reach}"
+    if endpoint.interface:
+        return f"on {endpoint.interface}, port {endpoint.place or 'any free port'} (this host only)"
+    return f"on the socket {endpoint.place}" if endpoint.place else f"on what systemd hands over: {endpoint}"
+
+
 def _remote(remote: Remote, *, check_address: bool) -> str:
     where = "never called, having no port" if remote.port is None else f"port {remote.port}"
     where += f" over TLS as {remote.tls_name or remote.address}" if remote.tls else ""
@@ -138,6 +164,8 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield from _directory_problems("[index].url", index.parent)
     if configuration.log.file is not None and not configuration.log.file.parent.is_dir():
         yield f"[log].file: {configuration.log.file.parent} is no directory"
+    if configuration.manhole is not None:
+        yield from _key_problems(configuration.manhole, configuration.storage.directory)
 
 
 def tls_concerns(configuration: Configuration) -> Iterator[str]:
@@ -152,6 +180,24 @@ def _tls_problems(settings: TLS) -> Iterator[str]:
         contexts.check(files.read(settings))
     except NotUsable as error:
         yield from str(error).splitlines()
+
+
+def _key_problems(manhole: Manhole, storage: Path) -> Iterator[str]:
+    """The server runs as the owner of its storage directory, who need not be the one that asks."""
+    path = manhole.authorized_keys
+    try:
+        keys = authorized_keys(path, storage.stat().st_uid if storage.exists() else None)
+    except NotGuarded as error:
+        yield f"[manhole].authorized_keys: {error}"
+        return
+    except OSError as error:
+        yield f"[manhole].authorized_keys: {path}: {error.strerror}"
+        return
+    for key in keys:
+        if key.fault:
+            yield f"[manhole].authorized_keys: {path}, line {key.number}: {key.fault}"
+    if not keys:
+        yield f"[manhole].authorized_keys: {path} holds no key"
 
 
 def _binding_error(interface: str) -> str | None:

@@ -11,7 +11,7 @@ from twisted.internet import task
 from twisted.internet.task import Clock
 
 from sdcc.config import Configuration
-from sdcc.control.arguments import Commands
+from sdcc.control.arguments import Commands, add_json
 from sdcc.control.synchronous import React, at_once, each, with_reactor
 from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.sqlite import SQLiteIndex
@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser("instances", help=words, description=words)
     command.add_argument("--study", metavar="UID", help="those of one study only")
     command.add_argument("--faulty", action="store_true", help="those of which SDCC could not read something")
-    command.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    add_json(command, "a JSON object a line, for programs")
     command.set_defaults(run=run)
 
 

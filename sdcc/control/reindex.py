@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 from twisted.internet import task
@@ -10,12 +11,13 @@ from twisted.internet import task
 from sdcc.config import Configuration
 from sdcc.control import archive
 from sdcc.control.archive import counted, ending, open_to_write, with_archive
-from sdcc.control.arguments import Commands
+from sdcc.control.arguments import Commands, add_json
 from sdcc.control.progress import Progress
 from sdcc.control.reindexing import Reindexing
 from sdcc.control.synchronous import React
 from sdcc.inspection.files import Files
 from sdcc.interfaces import IIndex
+from sdcc.printable import ascii_json
 
 DESCRIPTION = """\
 Register every object that lies in the storage directory in the index of the configuration, which is made
@@ -34,14 +36,15 @@ def add(commands: Commands) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_json(command, "a JSON object with the counts; the files that are faulty stay on standard error")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, configuration: Configuration, *, react: React = task.react) -> int:
-    return archive.run(lambda reactor: reindex(configuration, reactor), react)
+    return archive.run(lambda reactor: reindex(configuration, reactor, as_json=options.json), react)
 
 
-async def reindex(configuration: Configuration, reactor: Any) -> int:
+async def reindex(configuration: Configuration, reactor: Any, *, as_json: bool = False) -> int:
     """Restore what the files hold; give the exit code.
 
     :param reactor: a real one, whose threads and signals are used.
@@ -58,7 +61,7 @@ async def reindex(configuration: Configuration, reactor: Any) -> int:
             await reindexing.run(progress)
         finally:
             progress.close()
-        print(reindexing.counts)
+        print(ascii_json(asdict(reindexing.counts)) if as_json else reindexing.counts)
         code = ending(files)
         return code if code is not None else int(reindexing.counts.faulty > 0)
 

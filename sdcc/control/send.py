@@ -13,7 +13,7 @@ from twisted.internet import task
 from sdcc.archive.filesystem import FileSystem
 from sdcc.config import Configuration
 from sdcc.control import peer
-from sdcc.control.arguments import Commands
+from sdcc.control.arguments import Commands, add_json, completed_as_file
 from sdcc.control.outgoing import find
 from sdcc.control.peer import NoPeer, Peer, caller
 from sdcc.control.progress import BYTES, Progress
@@ -49,8 +49,9 @@ def add(commands: Commands) -> None:
         timeout="for the connection, for each answer, and for each time that the peer takes nothing more",
         default=DEFAULT_TIMEOUT,
     )
-    command.add_argument("files", metavar="FILE", nargs="+", help="a file, or a directory of files")
-    command.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    files = command.add_argument("files", metavar="FILE", nargs="+", help="a file, or a directory of files")
+    completed_as_file(files)
+    add_json(command, "a JSON object a line, for programs")
     command.set_defaults(run=run)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Collection, Coroutine
+from dataclasses import asdict
 from typing import Any
 
 from twisted.internet import task
@@ -12,14 +13,15 @@ from twisted.internet import task
 from sdcc.config import Configuration
 from sdcc.control import archive
 from sdcc.control.archive import counted, ending, open_to_write, with_archive
-from sdcc.control.arguments import Commands
+from sdcc.control.arguments import Commands, add_json
 from sdcc.control.progress import Progress
 from sdcc.control.synchronous import React
 from sdcc.inspection.files import Files
-from sdcc.inspection.findings import Kind
+from sdcc.inspection.findings import Counts, Finding, Kind
 from sdcc.inspection.inspection import Inspection
 from sdcc.inspection.remedies import EVERYTHING, UNDISPUTED
 from sdcc.interfaces import IIndex
+from sdcc.printable import ascii_json
 
 DESCRIPTION = """\
 Compare the index with the files: each file that a row names is read and must be what was received, and each
@@ -54,18 +56,26 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="the same, and unregister what is directory-missing: it is lost, and not on a disk that is away",
     )
+    add_json(command, "a JSON object a line for each finding, and a last one with the counts")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, configuration: Configuration, *, react: React = task.react) -> int:
     def call(reactor: Any) -> Coroutine[Any, Any, int]:
-        return verify(configuration, reactor, repair=options.repair, forget=options.forget)
+        return verify(
+            configuration, reactor, repair=options.repair, forget=options.forget, as_json=options.json
+        )
 
     return archive.run(call, react)
 
 
 async def verify(
-    configuration: Configuration, reactor: Any, *, repair: bool = False, forget: bool = False
+    configuration: Configuration,
+    reactor: Any,
+    *,
+    repair: bool = False,
+    forget: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Compare index and files; give the exit code.
 
@@ -75,6 +85,7 @@ async def verify(
     :raises OSError: the storage directory or the index cannot be used.
     :raises ValueError: the index is none of this version.
     """
+    line = json_line if as_json else str
     mended: Collection[Kind] = EVERYTHING if forget else UNDISPUTED if repair else ()
 
     async def compare(index: IIndex, files: Files) -> int:
@@ -84,7 +95,7 @@ async def verify(
             index,
             files,
             mended=mended,
-            found=lambda finding: progress.print(str(finding), sys.stdout),
+            found=lambda finding: progress.print(line(finding), sys.stdout),
         )
         if await inspection.none_has_its_file():
             print(NOT_MOUNTED.format(files.root), file=sys.stderr)
@@ -96,8 +107,26 @@ async def verify(
             await inspection.run(progress)
         finally:
             progress.close()
-        print(inspection.counts)
+        print(json_counts(inspection.counts) if as_json else inspection.counts)
         code = ending(files)
         return code if code is not None else int(inspection.counts.left > 0)
 
     return await with_archive(configuration, reactor, compare)
+
+
+def json_line(finding: Finding) -> str:
+    return ascii_json(asdict(finding))
+
+
+def json_counts(counts: Counts) -> str:
+    """Of the findings the number of each kind; `lost` are to be sent again, `left` are not mended."""
+    return ascii_json(
+        {
+            "rows": counts.rows,
+            "files": counts.files,
+            "findings": counts.findings,
+            "mended": counts.mended,
+            "lost": counts.lost,
+            "left": counts.left,
+        }
+    )

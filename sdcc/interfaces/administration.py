@@ -51,7 +51,8 @@ class IAdministration(Interface):
 
     def limits() -> list[Facts]:
         """Each limit with what is used of it: `name` (as the configuration has it, such as "[association]
-        maximum_open"), `limit`, `used` (null: that is not counted)."""
+        maximum_open"), `limit`, `used` (null: that is not counted), `unit` ("associations", "bytes" or
+        "answers")."""
 
     async def reload() -> Facts:
         """Read the configuration file again. All that may change at once does: `changed`, the keys that are
@@ -72,8 +73,19 @@ class IAdministration(Interface):
         """
 
     async def explain(
-        calling: str, called: str, address: str, abstract: str = "", transfer_syntax: str = ""
+        calling: str,
+        called: str,
+        address: str,
+        abstract: str = "",
+        transfer_syntax: str = "",
+        *,
+        port: int = 0,
     ) -> Facts:
         """How an association would be answered by the configuration in effect, limits and circumstances
         included, as `sdccctl explain` has it: `answer` ("accepted" or "refused"), `codes` ("" where
-        accepted), `rule`."""
+        accepted), `rule`; `context_result` (of a Presentation Context that is refused alone, whose number
+        `codes` is then; else ""), `but` (why its requests would fail all the same; else "").
+
+        :param port: where the peer calls to; 0: a port that has the called AE title.
+        :raises CannotDo: nobody can ask for such an association.
+        """

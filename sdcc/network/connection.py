@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Protocol as TypingProtocol
 from typing import cast
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IWriteDescriptor
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -57,6 +58,12 @@ class Descriptor(TypingProtocol):
     disconnecting: bool
 
     def doWrite(self) -> object: ...
+
+
+def peer_of(transport: TCPTransport) -> IPv4Address | IPv6Address:
+    peer = transport.getPeer()
+    assert isinstance(peer, IPv4Address | IPv6Address)
+    return peer
 
 
 class Connection(Protocol):

@@ -24,7 +24,15 @@ from sdcc.dimse.command import CommandError, CommandField
 from sdcc.dimse.fragments import DataSetPiece, Received
 from sdcc.dimse.messages import CancelRequest, Request, Response
 from sdcc.dimse.status import Status
-from sdcc.interfaces import AssociationLost, IConversation, IOperation, Outcome, Session
+from sdcc.interfaces import (
+    AssociationLost,
+    Ending,
+    IConversation,
+    IOperation,
+    OperationFacts,
+    Outcome,
+    Session,
+)
 from sdcc.network.conversation import Conversation, Silence
 from sdcc.network.flow import Flow, Hold
 from sdcc.network.inbox import Inbox
@@ -68,7 +76,7 @@ class Channel(Protocol):
     def answer_release(self) -> None:
         """Everything before the peer's A-RELEASE-RQ is answered."""
 
-    def abort(self, cause: str) -> None:
+    def abort(self, cause: str, ending: Ending) -> None:
         """The peer broke PS3.7, or it cannot go on; `cause` is for the log."""
 
     def progressed(self) -> None:
@@ -78,6 +86,9 @@ class Channel(Protocol):
         self, performance: Performance, outcome: Outcome, seconds: float, *, answered: bool
     ) -> None:
         """An operation has ended."""
+
+    def invoked(self, operation: OperationFacts) -> None:
+        """A request of ours has been answered, or will not be any more."""
 
     def drained(self) -> None:
         """After :meth:`Exchange.drain`: nothing is under way any more."""
@@ -107,23 +118,25 @@ class Exchange:
         self._channel = channel
         self._contexts = contexts
         self._registry = registry
-        self._account = account
+        self.account = account
         self._flow = flow
         self._clock = clock
         self._sender = Sender(
             send=channel.send,
-            abort=channel.abort,
+            abort=partial(channel.abort, ending=Ending.GIVEN_UP),
             progressed=channel.progressed,
             maximum_length=maximum_length,
             clock=clock,
         )
-        self._requests = Requests(self._sender, own_contexts(contexts, is_requestor=False))
+        self._requests = Requests(
+            self._sender, own_contexts(contexts, is_requestor=False), clock=clock, invoked=channel.invoked
+        )
         self._new_session = new_session
         self._silent_session = new_session(Silence(self._requests))
         self._inbox = Inbox(contexts)
         self._is_release_asked = False
         #: The request whose Data Set is coming, or which is being performed.
-        self._current: Performance | None = None
+        self.current: Performance | None = None
         self._is_performing = False
         #: It is performed, but its response waits for the end of a message of ours.
         self._is_answering = False
@@ -151,7 +164,7 @@ class Exchange:
         Not while it must read, or answer a request of ours, before the operation can go on. A C-STORE goes
         on whatever else there is.
         """
-        current = self._current
+        current = self.current
         if current is None or not self._is_performing:
             return False
         if current.conversation is None and not self._is_answering:
@@ -197,9 +210,9 @@ class Exchange:
             self._next_turn.cancel()
             self._next_turn = None
         self._inbox.clear()
-        current = self._current
+        current = self.current
         if current is not None and not self._is_performing:
-            self._current = None
+            self.current = None
             self._completion = ensureDeferred(self._abandon(current.operation))
         if current is not None and current.conversation is not None:
             current.conversation.end(cause)
@@ -224,7 +237,7 @@ class Exchange:
             if self._is_release_asked and self._has_answered_all:
                 self._channel.answer_release()
         except CommandError as error:
-            self._channel.abort(str(error))
+            self._channel.abort(str(error), Ending.PROTOCOL_FAULT)
         except Exception:  # the boundary: a fault of the program costs this association alone
             self._program_fault(Failure())
         finally:
@@ -278,7 +291,7 @@ class Exchange:
         It may be a C-CANCEL-RQ or the answer to a request of ours.
         """
         if self._is_performing:
-            return self._current is not None and self._current.conversation is not None
+            return self.current is not None and self.current.conversation is not None
         return self._requests.is_under_way
 
     @property
@@ -287,7 +300,7 @@ class Exchange:
 
     @property
     def _is_inside_request(self) -> bool:
-        return self._current is not None or self._inbox.is_inside_request
+        return self.current is not None or self._inbox.is_inside_request
 
     @property
     def _is_under_way(self) -> bool:
@@ -311,7 +324,7 @@ class Exchange:
 
     def _cancel(self, cancel: CancelRequest) -> None:
         """PS3.7 9.3.2.3: ignored but for the operation that is being performed."""
-        current = self._current
+        current = self.current
         if current is None or current.conversation is None:
             return
         if current.request.message_id == cancel.message_id_being_responded_to:
@@ -323,16 +336,16 @@ class Exchange:
             conversation = Conversation(context, self._requests, partial(self._respond, context, message))
             session = self._new_session(conversation)
         operation = self._registry.begin(message, context, session)
-        self._current = Performance(message, context, operation, conversation, self._clock.seconds())
+        self.current = Performance(message, context, operation, conversation, self._clock.seconds())
         if not message.has_data_set:
-            self._complete(self._current)
+            self._complete(self.current)
 
     def _write(self, piece: DataSetPiece) -> None:
-        current = self._current
+        current = self.current
         assert current is not None, "the assembler lets no Data Set pass before its Command Set"
         data = piece.data
         current.size += len(data)
-        self._account.add(len(data))
+        self.account.add(len(data))
         current.operation.write(data)
         if piece.is_last:
             self._complete(current)
@@ -340,7 +353,7 @@ class Exchange:
     # --- performing ---
 
     def _complete(self, current: Performance) -> None:
-        self._account.begin_operation()
+        self.account.begin_operation()
         self._is_performing = True
         completion = ensureDeferred(self._perform(current)).addErrback(self._program_fault)
         if not completion.called:
@@ -358,12 +371,12 @@ class Exchange:
             self._is_answering = True
             await self._sender.whole()
             self._is_answering = False
-        self._account.end_operation()
+        self.account.end_operation()
         if current.conversation is not None:
             current.conversation.end("the operation has ended")
-        self._current = self._completion = None
-        self._is_performing = False
         answered = not self._is_over and self._answer(current, outcome)
+        self.current = self._completion = None
+        self._is_performing = False
         seconds = self._clock.seconds() - current.started
         self._channel.performed(current, outcome, seconds, answered=answered)
         self.serve()
@@ -374,7 +387,7 @@ class Exchange:
         try:
             self._sender.send_at_once(current.context.id, response, outcome.data_set)
         except AssociationLost as lost:  # it is there, but can take no message
-            self._channel.abort(str(lost))
+            self._channel.abort(str(lost), Ending.PROTOCOL_FAULT)
             return False
         return True
 
@@ -385,7 +398,7 @@ class Exchange:
 
     def _program_fault(self, failure: Failure) -> None:
         self._log.failure("an operation failed", failure)
-        self._channel.abort("fault of the program")
+        self._channel.abort("fault of the program", Ending.PROGRAM_FAULT)
 
     async def _abandon(self, operation: IOperation) -> None:
         await operation.abandon()

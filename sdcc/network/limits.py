@@ -46,6 +46,14 @@ class AssociationLimits:
     def total(self) -> int:
         return self._total
 
+    def of_local(self, ae_title: str) -> int:
+        """How many are open with this local AE."""
+        return self._by_local[ae_title]
+
+    def of_caller(self, ae_title: str) -> int:
+        """How many this calling AE has open."""
+        return self._by_caller[ae_title]
+
     def exceeded(self, local: Local, remote: Remote | None) -> str | None:
         """The limit that one more association would break, in words; None: there is room."""
         if self._by_local[local.ae_title] >= local.max_associations:
@@ -128,7 +136,7 @@ class WaitingBytes:
         spared: int = SPARED_BYTES,
     ) -> None:
         self._of_one = of_one
-        self._of_all = of_all
+        self.of_all = of_all
         self._spared = spared
         self.total = 0
         #: How many operations are being performed, those of associations that have ended included.
@@ -138,18 +146,18 @@ class WaitingBytes:
     @property
     def refusal(self) -> str | None:
         """Why nothing more can be stored at present."""
-        if self.total + self.operations * OPERATION_COST > 2 * self._of_all:
+        if self.total + self.operations * OPERATION_COST > 2 * self.of_all:
             return "too much waits to be written"
         return None
 
     def is_too_much(self, account: Account) -> bool:
-        return account.bytes > self._of_one or (self.total > self._of_all and account.bytes > self._spared)
+        return account.bytes > self._of_one or (self.total > self.of_all and account.bytes > self._spared)
 
     def let_go(self) -> None:
         """Resume whom nothing holds any more."""
         if not self.held:
             return
-        enough = self._of_one // 2 if self.total <= self._of_all // 2 else self._spared
+        enough = self._of_one // 2 if self.total <= self.of_all // 2 else self._spared
         for account in [account for account in self.held if account.bytes <= enough]:
             self.held.remove(account)
             account.resume()

@@ -122,8 +122,8 @@ class Sender:
         command_set: bytes,
         data_set: AsyncIterator[bytes | bytearray],
         length: int | None = None,
-    ) -> None:
-        """Send a message of whose Data Set no more is asked for than the transport takes.
+    ) -> int:
+        """Send a message of whose Data Set no more is asked for than the transport takes; gives its bytes.
 
         :param length: bytes of `data_set`, where that is known: its last PDU then need not wait until it has
             ended.
@@ -133,16 +133,15 @@ class Sender:
         """
         await self._message.acquire()
         has_begun = is_whole = False
+        size = 0
         try:
             await self.room()
             # It goes with the first of the Data Set, and not before: it may be that nothing can be read.
             before = b"".join(fragments(context_id, command_set, maximum_length=self._maximum_length))
             cutter = Cutter(context_id, is_command=False, room=self._fragment_room)
-            left = length
             async for chunk in data_set:
-                if left is not None:
-                    left -= len(chunk)
-                    is_whole = not left
+                size += len(chunk)
+                is_whole = size == length
                 for portion in cutter.portions(chunk, self._portion, before=before, is_last=is_whole):
                     has_begun, before = True, b""
                     await self._send_portion(portion)
@@ -153,6 +152,7 @@ class Sender:
                 await self._send_portion(before + cutter.end())
             self._left -= MESSAGE_SHARE
             self._progressed()
+            return size
         except AssociationLost:
             raise
         except BaseException:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -139,6 +140,14 @@ def test_a_dead_process_loses_its_folder_at_the_next_start(make_incoming, other,
 
 def test_a_process_that_died_before_it_had_its_lock_loses_its_folder_too(make_incoming, folders, tmp_path):
     (tmp_path / "incoming/dead").mkdir()
+    make_incoming().claim()
+    assert folders() == ["process0"]
+
+
+def test_the_socket_of_a_dead_process_goes_with_its_folder(make_incoming, folders, tmp_path):
+    (tmp_path / "incoming/dead").mkdir()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "incoming/dead/control"))
     make_incoming().claim()
     assert folders() == ["process0"]
 

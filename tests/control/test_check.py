@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -210,6 +211,21 @@ def test_no_file_name_can_steer_the_terminal(
 ) -> None:
     assert main(["--config", configured('storage.directory = "a\\u001b[2J\\u202e"'), "check"]) == 0
     assert r"/a\x1b[2J\u202e" in capsys.readouterr().out
+
+
+def test_programs_get_the_same_as_people(
+    configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    path = configured("[storage]\ndirectory = 'file'\n")
+    assert main(["--config", path, "check"]) == 1
+    out, err = capsys.readouterr()
+    assert main(["--config", path, "check", "--json"]) == 1
+    line, nothing = capsys.readouterr()
+    found = json.loads(line)
+    assert "".join(f"{each['name']:13} {each['meaning']}\n" for each in found["meanings"]) == out
+    assert [f"{problem}\n" for problem in found["problems"]] == [err]
+    assert nothing == ""
 
 
 # --- TLS ---

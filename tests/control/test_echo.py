@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -72,6 +73,34 @@ def test_a_peer_that_answers_is_shown_with_its_time(capsys: pytest.CaptureFixtur
     code = run(["CT 01"], EchoResult(0x0000, 0.00214))
     assert code == 0
     assert capsys.readouterr() == ("CT 01@ct01.example.org:104 answered C-ECHO with 0000 in 2.1 ms\n", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "status", "comment"),
+    [
+        (EchoResult(0x0000, 0.00214), 0, "0000", ""),
+        (EchoResult(0x0124, 0.00214), 1, "0124", ""),
+        (NoResponse("no answer"), 1, None, "no answer"),
+    ],
+)
+def test_programs_get_one_object_whatever_comes(
+    answer: EchoResult | AssociationLost,
+    code: int,
+    status: str | None,
+    comment: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["CT 01", "--json"], answer) == code
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out) == {
+        "ae_title": "CT 01",
+        "address": "ct01.example.org",
+        "port": 104,
+        "status": status,
+        "milliseconds": None if status is None else 2.1,
+        "comment": comment,
+    }
 
 
 def test_the_association_is_asked_for_as_configured() -> None:

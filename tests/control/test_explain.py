@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -94,6 +95,23 @@ def test_a_context_is_answered_as_negotiation_does(
 ) -> None:
     assert explain(config, f"{FROM_CT01} {text}") == code
     assert capsys.readouterr().out == f"{words}\n"
+
+
+def test_programs_get_the_answer_in_parts(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(config, "--calling A --called OTHER --address 127.0.0.1 --json") == 1
+    assert explain(config, f"{FROM_CT01} --abstract {VERIFICATION} --json") == 0
+    assert explain(config, f"{FROM_CT01} --abstract 1.2.3 --json") == 1
+    refused, accepted, unknown = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (refused["answer"], refused["codes"]) == ("refused", "1/1/7")
+    assert "'OTHER'" in refused["rule"]
+    assert accepted == {
+        "answer": "accepted",
+        "codes": "",
+        "rule": "Verification with Implicit VR Little Endian",
+        "context_result": "",
+        "but": "",
+    }
+    assert (unknown["codes"], unknown["context_result"]) == ("3", "abstract-syntax-not-supported")
 
 
 def test_a_storage_class_that_lacks_the_transfer_syntax_says_what_it_takes(

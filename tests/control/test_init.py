@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,12 @@ from sdcc.interfaces import StoredObject
 from sdcc.statement import conformance_statement
 
 SDCCCTL = [sys.executable, "-m", "sdcc.control"]
-COMMANDS = ("check", "instances", "verify", "reindex", "conformance", "echo", "send", "explain")
+COMMANDS = (
+    *("check", "instances", "verify", "reindex", "conformance", "echo", "send", "explain"),
+    *("status", "associations", "abort", "drain", "reload", "remotes", "limits", "log-level"),
+    "shell",
+    "completion",
+)
 
 
 def exit_code(*arguments: str) -> int:
@@ -99,11 +105,37 @@ def test_what_is_wrong_with_the_configuration_is_said_by_every_command(
     ]
 
 
+def test_what_is_wrong_is_said_to_programs_by_check_alone(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = configured("[storage]\nthreads = 0\n")
+    problem = f"{path}: [storage].threads = 0: allowed: a whole number from 1 to 256"
+    assert main(["--config", path, "check", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert (json.loads(out), err) == ({"meanings": [], "problems": [problem]}, "")
+    assert main(["--config", path, "conformance", "--json"]) == 2
+    assert capsys.readouterr() == ("", f"{problem}\n")
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("completion", "shell")])
+def test_each_command_speaks_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """But for those that speak shell, and Python."""
+    assert exit_code(command, "--help") == 0
+    assert " --json " in capsys.readouterr().out
+
+
 def test_a_configuration_that_is_not_there_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--config", str(tmp_path / "none.toml"), "check"]) == 1
     assert capsys.readouterr().err == f"{tmp_path}/none.toml: cannot be read: No such file or directory\n"
+
+
+def test_conformance_gives_programs_the_same_statement(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conformance"]) == 0
+    text = capsys.readouterr().out
+    assert main(["conformance", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"format": "reStructuredText", "statement": text}
 
 
 def test_conformance_prints_the_statement_of_the_configuration(

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Coroutine
 from operator import itemgetter
 from pathlib import Path
@@ -54,6 +55,20 @@ async def test_the_index_is_as_reception_would_have_made_it(
     for stored, original in zip(found, objects, strict=True):
         assert abs(stored.file.received_at - original.file.received_at) < datetime.timedelta(seconds=5)
     assert (storage / "incoming" / "left.part").exists()
+
+
+@pytest_twisted.ensureDeferred
+async def test_programs_get_the_counts(
+    configuration: Configuration, receive: Reception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receive("1.2.3")
+    assert await reindex(configuration, reactor, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "registered": 1,
+        "already_registered": 0,
+        "older_versions": 0,
+        "faulty": 0,
+    }
 
 
 @pytest_twisted.ensureDeferred
@@ -194,7 +209,7 @@ def test_what_cannot_be_used_is_said(
     monkeypatch.setattr(Threads, "run", lambda threads, call, *arguments: execute(call, *arguments))
     if text:
         (tmp_path / "sdcc-data" / "objects").mkdir(parents=True)
-    assert command.run(None, load(Path(configured(text))), react=outside) == 1
+    assert command.run(Namespace(json=False), load(Path(configured(text))), react=outside) == 1
     assert says.format(tmp_path) in capsys.readouterr().err
 
 

@@ -94,6 +94,32 @@ def flip(file: Path, at: int = -1) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_programs_get_an_object_for_each_finding_and_one_with_the_counts(
+    archive: Archive, receive: Reception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, altered = receive("1.2.3"), receive("1.2.4")
+    await registered(archive.configuration, good, altered)
+    flip(archive.file(altered))
+    (archive.storage / "objects" / "stray.txt").write_text("stray")
+    capsys.readouterr()
+    assert await verify(archive.configuration, reactor, as_json=True) == 1
+    *findings, counts = map(json.loads, capsys.readouterr().out.splitlines())
+    found = {finding["kind"]: finding for finding in findings}
+    assert found.keys() == {"altered", "stray"}
+    assert (found["altered"]["uid"], found["altered"]["path"]) == ("1.2.4", altered.file.path)
+    assert found["altered"].keys() == {"kind", "path", "uid", "words", "is_mended", "is_lost"}
+    assert (found["stray"]["path"], found["stray"]["is_mended"]) == ("objects/stray.txt", False)
+    assert counts == {
+        "rows": 2,
+        "files": 3,
+        "findings": {"altered": 1, "stray": 1},
+        "mended": 0,
+        "lost": 0,
+        "left": 2,
+    }
+
+
+@pytest_twisted.ensureDeferred
 async def test_where_all_is_well_nothing_is_found_and_nothing_changes(
     archive: Archive, receive: Reception
 ) -> None:

@@ -18,6 +18,7 @@ from sdcc.dimse.fragments import CommandReceived, MessageAssembler, fragments
 from sdcc.dimse.messages import EchoRequest, Response, StoreRequest
 from sdcc.network.addresses import literal
 from sdcc.network.caller import Caller
+from sdcc.network.observers import NOBODY, Observers
 from sdcc.network.timeouts import Timeouts
 from sdcc.upper_layer.framing import Framer
 from sdcc.upper_layer.items import AnsweredContext, MaximumLength, ProposedContext
@@ -62,6 +63,7 @@ class Line:
         *remotes: Remote,
         resolve: Any = None,
         security: Callable[[Any], Any] = lambda reactor: None,
+        observers: Observers = NOBODY,
     ) -> None:
         self.reactor = MemoryReactorClock()
         self._transport = transport
@@ -72,6 +74,7 @@ class Line:
             maximum_pdu_length=16384,
             timeouts=TIMEOUTS,
             security=security(self.reactor),
+            observers=observers,
         )
         self.is_closed = False
         self._framer = Framer(0)

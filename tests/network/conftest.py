@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -35,6 +34,7 @@ from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import literal
 from sdcc.network.gathering import Gathering
 from sdcc.network.limits import AssociationLimits, WaitingBytes
+from sdcc.network.observers import NOBODY, Observers
 from sdcc.network.server import AssociationServer
 from sdcc.services.registry import Registry
 from sdcc.services.verification import VerificationProvider
@@ -347,6 +347,7 @@ class World:
         waiting: WaitingBytes | None = None,
         maximum_waiting: int = 100,
         gathering: Gathering | None = None,
+        observers: Observers = NOBODY,
         at_cut: Callable[[], None] = lambda: None,
         **configured: Any,
     ) -> None:
@@ -391,6 +392,7 @@ class World:
             clock=self.clock,
             maximum_waiting=maximum_waiting,
             gathering=gathering,
+            observers=observers,
             at_cut=at_cut,
         )
 
@@ -412,20 +414,6 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """The lines of the log, info and above."""
-    found: list[str] = []
-
-    def observe(event: LogEvent) -> None:
-        if event["log_level"].name != "debug":
-            found.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield found
-    globalLogPublisher.removeObserver(observe)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from sdcc.config import Configuration
 from sdcc.inspection.look import Look
@@ -97,6 +97,7 @@ class Process:
                 process=lambda: f"host-{number}",
                 index_of=self._index_of,
                 set_signal=lambda number, heard: None,
+                listen_control=lambda *_: lambda: succeed(None),  # nobody asks
             ),
         )
 

@@ -182,7 +182,7 @@ class Promises:
         if exchange:
             piece = size + FRAGMENT_COST * (size // SHORTEST_VALUE + 1)
             _check_limit("bytes in the queue", exchange._inbox.size, conditions.queue + piece)
-            _check_limit("bytes waiting", exchange._account.bytes, conditions.waiting_of_one + rest)
+            _check_limit("bytes waiting", exchange.account.bytes, conditions.waiting_of_one + rest)
 
     def _check_row(self, stored: StoredObject) -> None:
         """A row names a file that is there, whole, of a version that was sent whole."""

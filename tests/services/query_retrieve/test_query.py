@@ -308,3 +308,8 @@ def test_another_limit_is_that_of_the_next_query(session, result_of):
         result_of(operation.complete())
         answered.append(len(conversation.responses))
     assert answered == [3, 2]
+
+
+@pytest.mark.parametrize("fault", [None, OSError("the disk is gone")])
+def test_the_identifier_is_told_for_the_record_however_it_ends(perform, fault):
+    assert perform(Index(fault=fault)).identifier == identifier(KEYS)
