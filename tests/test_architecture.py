@@ -17,6 +17,7 @@ MODULES = {path.relative_to(SDCC).as_posix(): path for path in sorted(SDCC.rglob
 #: What each room, which is a module or package right below `sdcc`, may import of the others.
 ROOMS = {
     "conformance": set(),
+    "health": set(),
     "interfaces": {"queries"},
     "lean": set(),
     "queries": set(),
