@@ -88,6 +88,11 @@ class ObjectStore:
     def refusal(self) -> str | None:
         return self._idle or self._space.shortage
 
+    @property
+    def free_bytes(self) -> int | None:
+        """Of the disk, known to two seconds; None: not yet."""
+        return self._space.free
+
     def prepare(self) -> None:
         make_durable(self._fs, self._root)
         for name in (OBJECTS, INCOMING):

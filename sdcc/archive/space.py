@@ -43,11 +43,17 @@ class FreeSpace:
         self._clock = clock
         self._minimum = minimum_free
         self._free = 0
+        self._is_known = False
         #: Why no object is taken at present.
         self.shortage: str | None = None
         self._watch = LoopingCall(lambda: ensureDeferred(self._look()))
         self._watch.clock = clock
         self._ended: Deferred[LoopingCall] | None = None
+
+    @property
+    def free(self) -> int | None:
+        """Bytes; None: not known yet."""
+        return self._free if self._is_known else None
 
     def check(self) -> None:
         """Look at once, where there is a floor. Blocks; raises OSError."""
@@ -90,6 +96,7 @@ class FreeSpace:
 
     def _learn(self, free: int) -> None:
         self._free = free
+        self._is_known = True
         self._judge(UNDER_THE_FLOOR if free < self._minimum else None)
 
     def _judge(self, shortage: str | None) -> None:
