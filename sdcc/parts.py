@@ -105,8 +105,9 @@ class Parts:
             clock=reactor,
             now=world.now,
         )
-        self._waiting = WaitingBytes()
-        self.storage = StorageProvider(self.objects, self.index, reactor, lambda: self._waiting.refusal)
+        self.limits = AssociationLimits(configuration.association.maximum_open)
+        self.waiting = WaitingBytes()
+        self.storage = StorageProvider(self.objects, self.index, reactor, lambda: self.waiting.refusal)
         self.server = self._server(
             is_stopping,
             VerificationProvider(),
@@ -118,18 +119,17 @@ class Parts:
 
     def _server(self, is_stopping: Callable[[], bool], *providers: IServiceProvider) -> AssociationServer:
         configuration = self._configuration
-        limits = AssociationLimits(configuration.association.maximum_open)
         sop_classes = configuration.sop_classes
         circumstances = Circumstances(
             is_stopping=is_stopping,
             storage_refusal=lambda: self.storage.refusal,
         )
         return AssociationServer(
-            acceptor=Acceptor(configuration, sop_classes, limits, circumstances, self._resolver),
+            acceptor=Acceptor(configuration, sop_classes, self.limits, circumstances, self._resolver),
             registry=Registry(sop_classes, providers),
             sop_classes=sop_classes,
-            limits=limits,
-            waiting=self._waiting,
+            limits=self.limits,
+            waiting=self.waiting,
             settings=configuration.association,
             clock=self._reactor,
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),

@@ -2,12 +2,14 @@
 
 Starting: the ports are bound first, while the process may still have the privileges for it;
 then storage and index are made ready, as the user that the process stays. Stopping: no new
-connections, associations drained, then the index, then the storage, then the threads.
+connections, associations drained, then the index, then the storage, then the threads; `[http]` says to
+almost the last that it is stopping.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -17,11 +19,19 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from sdcc import __version__
-from sdcc.config import Configuration, Local
+from sdcc.config import HTTP, Configuration, Local
+from sdcc.health import Health
 from sdcc.inspection.look import Look
+from sdcc.metrics.counts import Counts
+from sdcc.metrics.lag import Lag
+from sdcc.metrics.sources import Sources
+from sdcc.network.listening import CannotListen
 from sdcc.network.server import BACKLOG
 from sdcc.parts import Parts
 from sdcc.world import REAL, Reactor, World
+
+if TYPE_CHECKING:
+    from sdcc.metrics.web import Web
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc")
@@ -37,10 +47,42 @@ class SDCC(Service):
     def __init__(self, configuration: Configuration, reactor: Reactor, world: World = REAL) -> None:
         self._configuration = configuration
         self._reactor = reactor
-        self._parts = Parts(configuration, reactor, world, is_stopping=lambda: self._is_stopping)
+        counts = Counts(configuration.sop_classes)
+        self._parts = Parts(
+            configuration,
+            reactor,
+            world,
+            is_stopping=lambda: self._is_stopping,
+            observers=[] if configuration.http is None else [counts],
+        )
+        self.health = Health(
+            is_stopping=lambda: self._is_stopping,
+            is_draining=lambda: False,
+            storage_refusal=lambda: self._parts.storage.refusal,
+            is_crowded=lambda: self._parts.limits.total >= self._parts.limits.maximum_open,
+        )
+        self._web = None if configuration.http is None else self._make_web(configuration.http, counts)
         self._ports: list[IListeningPort] = []
         self._is_stopping = False
         self._look: Look | None = None
+
+    def _make_web(self, settings: HTTP, counts: Counts) -> Web:
+        from sdcc.metrics.web import Web  # noqa: PLC0415  # who has no [http] is spared what it imports
+
+        configuration, parts = self._configuration, self._parts
+        sources = Sources(
+            counts=counts,
+            lag=Lag(self._reactor),
+            health=self.health,
+            limits=parts.limits,
+            waiting=parts.waiting,
+            objects=parts.objects,
+            index=parts.index,
+            index_engine="PostgreSQL" if configuration.index_path is None else "SQLite",
+            minimum_free=lambda: configuration.storage.minimum_free,
+            names={uid: known.name for uid, known in configuration.sop_classes.items()},
+        )
+        return Web(settings.endpoint, sources, self._reactor)
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -69,6 +111,11 @@ class SDCC(Service):
                 interface=interface,
                 port=address_of(listening)[1],
             )
+        if self._web is not None:
+            try:
+                self._web.open()
+            except CannotListen as error:
+                raise CannotStart(f"[http] endpoint: cannot listen: {error}") from None
 
     def startService(self) -> None:
         """Make storage and index ready. This blocks, but nothing else runs yet.
@@ -126,6 +173,7 @@ class SDCC(Service):
             parts.storage.settle,
             parts.journal.stop,
             parts.objects.stop,
+            *([self._web.close] if self._web else []),
             *(threads.stop for threads in parts.threads),
         )
         for step in steps:

@@ -38,6 +38,7 @@ ROOMS = {
     "services": {
         *("conformance", "data_set", "dimse", "indexed", "interfaces", "queries", "uid", "upper_layer"),
     },
+    "metrics": {"dimse", "health", "interfaces", "network"},
     "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
     "conversion": {"archive", "conformance", "data_set", "interfaces"},
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
@@ -48,7 +49,7 @@ ROOMS = {
         *("archive", "config", "conformance", "conversion", "inspection", "interfaces"),
         *("network", "services", "threads", "world"),
     },
-    "service": {"config", "inspection", "network", "parts", "world"},
+    "service": {"config", "health", "inspection", "metrics", "network", "parts", "world"},
     "tap": {"config", "lean", "service", "world"},
     "control": {
         *("archive", "config", "conformance", "dimse", "index", "inspection"),
@@ -71,6 +72,7 @@ RESERVED = {
     "asyncio": (),
     "mmap": ("conversion/*.py",),
     "numpy": ("conversion/pixels.py",),
+    "prometheus_client": ("metrics/collector.py", "metrics/pages.py"),
     "psycopg2": ("index/postgres_driver.py",),
     "pydicom.pixels": ("conversion/pixels.py",),
     "sqlite3": ("index/sqlite*.py",),
@@ -78,9 +80,10 @@ RESERVED = {
     "tomllib": ("config/loading.py",),
     "twisted.application": ("service.py", "tap.py"),
     "twisted.internet.endpoints": ("network/*.py",),
-    "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
+    "twisted.internet.protocol": ("conversion/child.py", "metrics/site.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
+    "twisted.web": ("metrics/site.py",),
     "txpostgres": ("index/postgres_driver.py",),
 }
 

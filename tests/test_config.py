@@ -581,13 +581,20 @@ def test_the_index_has_a_name_without_a_password(written: Callable[[str], Path],
         ('tls = { certificate = "a", private_key = "b" }', ["[tls]"]),
         ("local = [{ tls = true }]", ["[[local]].tls = true"]),
         ('manhole = { endpoint = "tcp:11122", authorized_keys = "keys" }', ["[manhole]"]),
-        ('http = { endpoint = "unix:/run/sdcc" }', ["[http]"]),
     ],
 )
 def test_what_this_version_cannot_do_is_refused(
     written: Callable[[str], Path], text: str, keys: list[str]
 ) -> None:
     assert problems(written(text)) == tuple(f"{key}: this version does not provide it yet" for key in keys)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["tcp:11180:interface=127.0.0.1", "unix:/run/sdcc", "systemd:domain=INET:index=0"]
+)
+def test_http_is_an_endpoint(written: Callable[[str], Path], endpoint: str) -> None:
+    assert load(written(f'http.endpoint = "{endpoint}"')).http == HTTP(endpoint=endpoint)
+    assert load(written("")).http is None
 
 
 def test_locals_of_one_port_agree_about_tls(written: Callable[[str], Path]) -> None:

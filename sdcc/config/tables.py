@@ -173,6 +173,5 @@ class Configuration:
             "[tls]": self.tls is not None,
             "[[local]].tls = true": any(local.tls for local in self.locals),
             "[manhole]": self.manhole is not None,
-            "[http]": self.http is not None,
         }
         return [f"{key}: this version does not provide it yet" for key, is_asked in asked.items() if is_asked]
