@@ -28,6 +28,7 @@ from sdcc.metrics.sources import Sources
 from sdcc.network.listening import CannotListen
 from sdcc.network.server import BACKLOG
 from sdcc.parts import Parts
+from sdcc.threads import LooseThreads
 from sdcc.world import REAL, Reactor, World
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class SDCC(Service):
             minimum_free=lambda: configuration.storage.minimum_free,
             names={uid: known.name for uid, known in configuration.sop_classes.items()},
         )
-        return Web(settings.endpoint, sources, self._reactor)
+        return Web(settings.endpoint, sources, self._reactor, LooseThreads(self._reactor, "metrics").run)
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:

@@ -49,7 +49,7 @@ ROOMS = {
         *("archive", "config", "conformance", "conversion", "inspection", "interfaces"),
         *("network", "services", "threads", "world"),
     },
-    "service": {"config", "health", "inspection", "metrics", "network", "parts", "world"},
+    "service": {"config", "health", "inspection", "metrics", "network", "parts", "threads", "world"},
     "tap": {"config", "lean", "service", "world"},
     "control": {
         *("archive", "config", "conformance", "dimse", "index", "inspection"),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from sdcc.health import Health
+from sdcc.interfaces import RunInThread
 
 PLAIN = "text/plain; charset=utf-8"
 METHODS = ("GET", "HEAD")
@@ -49,23 +53,44 @@ def plain(status: HTTPStatus, text: str) -> Answer:
     return Answer(status, f"{text}\n".encode())
 
 
-class Pages:
-    """Answers requests that have no body."""
+class _Collected(Collector):
+    """Metrics as they were at one moment."""
 
-    def __init__(self, registry: CollectorRegistry, health: Health, clock: IReactorTime) -> None:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = [*metrics]
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+class Pages:
+    """Answers requests that have no body.
+
+    :param run_in_thread: for writing the metrics down, which takes far longer than to collect them.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        health: Health,
+        clock: IReactorTime,
+        run_in_thread: RunInThread,
+    ) -> None:
         self._registry = registry
         self._health = health
         self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._making = DeferredLock()
         #: The metrics by their Content-Type, since when they stand.
         self._made: dict[str, Answer] = {}
         self._made_at = float("-inf")
-        self._pages: Mapping[str, Callable[[str], Answer]] = {
-            "/": lambda accept: Answer(HTTPStatus.OK, ROOT.encode(), "text/html; charset=utf-8"),
-            "/health": lambda accept: self.health(),
+        self._pages: Mapping[str, Callable[[str], Awaitable[Answer]]] = {
+            "/": self.root,
+            "/health": self.health,
             "/metrics": self.metrics,
         }
 
-    def answer(self, method: str, target: str, accept: str) -> Answer:
+    async def answer(self, method: str, target: str, accept: str) -> Answer:
         """
         :param target: of the request, as it came.
         :param accept: the header; empty: there is none.
@@ -78,25 +103,30 @@ class Pages:
             return plain(HTTPStatus.METHOD_NOT_ALLOWED, f"Allowed: {', '.join(METHODS)}")
         if question_mark:
             return plain(HTTPStatus.BAD_REQUEST, f"{path} takes no parameters")
-        return page(accept)
+        return await page(accept)
 
-    def health(self) -> Answer:
+    async def root(self, accept: str) -> Answer:
+        return Answer(HTTPStatus.OK, ROOT.encode(), "text/html; charset=utf-8")
+
+    async def health(self, accept: str) -> Answer:
         condition = self._health.condition()
         facts = {"state": condition.state, "reasons": condition.reasons}
         status = HTTPStatus.OK if condition.is_fit else HTTPStatus.SERVICE_UNAVAILABLE
         return Answer(status, f"{json.dumps(facts)}\n".encode(), "application/json")
 
-    def metrics(self, accept: str) -> Answer:
+    async def metrics(self, accept: str) -> Answer:
         """In the format that is asked for, if there is one such; else in Prometheus' plainest."""
-        if self._clock.seconds() - self._made_at >= FRESH:
-            self._made.clear()
-            self._made_at = self._clock.seconds()
         try:
             encode, content_type = choose_encoder(accept)
         except (TypeError, ValueError):  # a version that is none
             encode, content_type = choose_encoder("")
-        if content_type not in self._made and len(self._made) >= MAXIMUM_FORMATS:
-            encode, content_type = choose_encoder("")
-        if (made := self._made.get(content_type)) is None:
-            made = self._made[content_type] = Answer(HTTPStatus.OK, encode(self._registry), content_type)
-        return made
+        async with self._making:
+            if self._clock.seconds() - self._made_at >= FRESH:
+                self._made.clear()
+                self._made_at = self._clock.seconds()
+            if content_type not in self._made and len(self._made) >= MAXIMUM_FORMATS:
+                encode, content_type = choose_encoder("")
+            if (made := self._made.get(content_type)) is None:
+                page = await self._run_in_thread(encode, _Collected(self._registry.collect()))
+                made = self._made[content_type] = Answer(HTTPStatus.OK, page, content_type)
+            return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
@@ -16,6 +17,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
 from sdcc.metrics.pages import METHODS, Answer, Pages, plain
+
+#: Not of a class, whose name would take the place of this one.
+log = Logger(namespace="sdcc.http")
 
 #: At once; one more is closed. Prometheus and a balancer need one each, now and then.
 MAXIMUM_CONNECTIONS = 64
@@ -43,15 +47,19 @@ class _Request(Request):
     def process(self) -> None:
         if self.startedWriting:  # it had a body
             return
+        Deferred.fromCoroutine(self._answer())
+
+    async def _answer(self) -> None:
         accept = ", ".join(self.requestHeaders.getRawHeaders("Accept", []))
         target, method = self.uri.decode("latin-1"), self.method.decode("latin-1")
         try:
-            answer = self.channel.factory.pages.answer(method, target, accept)
+            answer = await self.channel.factory.pages.answer(method, target, accept)
         except Exception:  # the boundary of a request: the log has it, and the client an answer
-            self.channel.factory.log_failure()
+            log.failure("A page could not be made")
             answer = plain(HTTPStatus.INTERNAL_SERVER_ERROR, "A fault of the program")
-        self._give(answer)
-        self.finish()
+        if self.channel is not None:  # the client is still there
+            self._give(answer)
+            self.finish()
 
     def _give(self, answer: Answer) -> None:
         self.setResponseCode(answer.status)
@@ -98,8 +106,6 @@ class Site(ServerFactory):
     protocol = _Channel  # type: ignore[assignment]
     noisy = False
 
-    _log = Logger()
-
     def __init__(self, pages: Pages, clock: IReactorTime) -> None:
         self.pages = pages
         self.clock = clock
@@ -113,16 +119,13 @@ class Site(ServerFactory):
 
     def log(self, request: Request) -> None:
         """Called at the end of each request: the access log, which is quiet."""
-        self._log.debug(
+        log.debug(
             "{address}: {method} {target}: {status}",
             address=request.getClientAddress(),
             method=request.method,
             target=request.uri,
             status=request.code,
         )
-
-    def log_failure(self) -> None:
-        self._log.failure("A page could not be made")
 
     def close(self) -> None:
         """End every connection."""

@@ -8,30 +8,33 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
+from sdcc.interfaces import RunInThread
 from sdcc.metrics.collector import registry
 from sdcc.metrics.pages import Pages
 from sdcc.metrics.site import Site
 from sdcc.metrics.sources import Sources
 from sdcc.network.listening import listen, place
 
+#: Not of a class, whose name would take the place of this one.
+log = Logger(namespace="sdcc.http")
+
 
 class Web:
     """Listens on an endpoint, and measures the reactor's lag meanwhile."""
 
-    _log = Logger()
-
-    def __init__(self, endpoint: str, sources: Sources, reactor: Any) -> None:
+    def __init__(self, endpoint: str, sources: Sources, reactor: Any, run_in_thread: RunInThread) -> None:
         self._endpoint = endpoint
         self._lag = sources.lag
         self._reactor = reactor
-        self._site = Site(Pages(registry(sources), sources.health, reactor), reactor)
+        pages = Pages(registry(sources), sources.health, reactor, run_in_thread)
+        self._site = Site(pages, reactor)
         self._port: IListeningPort | None = None
 
     def open(self) -> None:
         """:raises CannotListen: the endpoint cannot be listened on."""
         self._port = listen(self._endpoint, self._site, self._reactor)
         self._lag.start()
-        self._log.info("HTTP on {place}", place=place(self._port))
+        log.info("HTTP on {place}", place=place(self._port))
 
     async def close(self) -> None:
         port, self._port = self._port, None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.defer import Deferred
 
 from sdcc.metrics.pages import FRESH, MAXIMUM_FORMATS, Answer, Pages
 
@@ -17,11 +19,14 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 @pytest.fixture
 def pages(bench: Bench) -> Pages:
-    return Pages(bench.registry, bench.health, bench.clock)
+    return Pages(bench.registry, bench.health, bench.clock, bench.at_once)
 
 
-def get(pages: Pages, target: str, accept: str = "") -> Answer:
-    return pages.answer("GET", target, accept)
+def get(pages: Pages, target: str, accept: str = "", method: str = "GET") -> Answer:
+    found: list[Answer] = []
+    Deferred.fromCoroutine(pages.answer(method, target, accept)).addCallback(found.append)
+    [answer] = found
+    return answer
 
 
 def opened(answer: Answer) -> float:
@@ -64,7 +69,7 @@ def test_there_are_no_other_pages(pages: Pages, target: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get", "X" * 1000])
 def test_nothing_can_be_done_but_read(pages: Pages, method: str) -> None:
-    assert pages.answer(method, "/health", "").status == HTTPStatus.METHOD_NOT_ALLOWED
+    assert get(pages, "/health", method=method).status == HTTPStatus.METHOD_NOT_ALLOWED
 
 
 @pytest.mark.parametrize("target", ["/health?", "/metrics?name[]=up"])
@@ -106,3 +111,24 @@ def test_who_asks_for_ever_new_formats_is_soon_given_the_plainest(bench: Bench, 
     bench.clock.advance(FRESH)
     assert get(pages, "/metrics", OPENMETRICS).content_type.startswith("application/openmetrics-text")
     assert len(pages._made) == 1
+
+
+def test_while_a_page_is_being_written_down_whoever_asks_too_waits_for_the_same(bench: Bench) -> None:
+    """It shows what was when it was asked for, though more has happened since."""
+    threads: list[Deferred[None]] = []
+
+    async def later(call: Any, *arguments: Any) -> Any:
+        threads.append(Deferred())
+        await threads[-1]
+        return call(*arguments)
+
+    pages = Pages(bench.registry, bench.health, bench.clock, later)
+    found: list[Answer] = []
+    for _ in range(3):
+        Deferred.fromCoroutine(pages.answer("GET", "/metrics", "")).addCallback(found.append)
+    assert (len(threads), found) == (1, [])
+    bench.counts.opened(association())
+    threads[0].callback(None)
+    assert len(threads) == 1
+    assert len(found) == 3
+    assert {opened(answer) for answer in found} == {0}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from sdcc.metrics.pages import Pages
@@ -46,7 +47,7 @@ class Client:
 
 @pytest.fixture
 def site(bench: Bench) -> Site:
-    return Site(Pages(bench.registry, bench.health, bench.clock), bench.clock)
+    return Site(Pages(bench.registry, bench.health, bench.clock, bench.at_once), bench.clock)
 
 
 @pytest.fixture
@@ -167,14 +168,28 @@ def test_closing_ends_every_connection(site: Site) -> None:
 
 
 def test_a_page_that_cannot_be_made_is_an_answer_and_a_line_of_the_log(
-    bench: Bench, client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures: list[str] = []
-    monkeypatch.setattr(Site, "_log", LogOf(failures))
+    monkeypatch.setattr("sdcc.metrics.site.log", LogOf(failures))
     bench.index.figures = None  # type: ignore[assignment]
     client.send(request(target="/metrics"))
     assert client.answers() == [b"HTTP/1.1 500 Internal Server Error"]
     assert failures == ["A page could not be made"]
+
+
+def test_a_client_that_leaves_before_its_page_is_ready_gets_nothing(bench: Bench) -> None:
+    ready: Deferred[None] = Deferred()
+
+    async def later(call: Any, *arguments: Any) -> Any:
+        await ready
+        return call(*arguments)
+
+    client = Client(Site(Pages(bench.registry, bench.health, bench.clock, later), bench.clock))
+    client.send(request(target="/metrics"))
+    client.lose()
+    ready.callback(None)
+    assert client.answers() == []
 
 
 class LogOf:
