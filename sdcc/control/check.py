@@ -69,6 +69,8 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         f"ARTIM {association.artim_timeout:g} s, idle {association.idle_timeout:g} s, "
         f"drain {association.drain_timeout:g} s",
     )
+    if configuration.http is not None:
+        yield "http", f"/metrics and /health on {configuration.http.endpoint}"
 
 
 def _queries(maximum_answers: int) -> str:
