@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from sdcc.interfaces import Ending
+
 from .bench import Bench
 
 TREE = Path(__file__).parents[2]
@@ -69,7 +71,7 @@ WORDS = {
     "stage": {"receiving", "syncing", "registering"},
     "requestor": {"peer", "sdcc"},
     "invoker": {"peer", "sdcc"},
-    "ending": {"released", "stopping", "administrator", "program-fault"},
+    "ending": {*Ending},
     "command": {"C-STORE"},
     "status": {"0000"},
 }
