@@ -116,8 +116,9 @@ class Parts:
             clock=reactor,
             now=world.now,
         )
-        self._waiting = WaitingBytes()
-        self.storage = StorageProvider(self.objects, self.index, reactor, lambda: self._waiting.refusal)
+        self.limits = AssociationLimits(configuration.association.maximum_open)
+        self.waiting = WaitingBytes()
+        self.storage = StorageProvider(self.objects, self.index, reactor, lambda: self.waiting.refusal)
         self._query = QueryProvider(self.index, maximum_answers=configuration.query.maximum_answers)
         self.server = self._server(
             is_stopping,
@@ -130,21 +131,20 @@ class Parts:
 
     def _server(self, is_stopping: Callable[[], bool], *providers: IServiceProvider) -> AssociationServer:
         configuration = self._configuration
-        self._limits = limits = AssociationLimits(configuration.association.maximum_open)
         sop_classes = configuration.sop_classes
         circumstances = Circumstances(
             is_stopping=is_stopping,
             is_draining=lambda: self.server.is_draining,
             storage_refusal=lambda: self.storage.refusal,
         )
-        self._acceptor = Acceptor(configuration, sop_classes, limits, circumstances, self._resolver)
+        self._acceptor = Acceptor(configuration, sop_classes, self.limits, circumstances, self._resolver)
         self._registry = Registry(sop_classes, providers)
         return AssociationServer(
             acceptor=self._acceptor,
             registry=self._registry,
             sop_classes=self._registry.sop_classes,
-            limits=limits,
-            waiting=self._waiting,
+            limits=self.limits,
+            waiting=self.waiting,
             settings=configuration.association,
             clock=self._reactor,
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
@@ -194,8 +194,8 @@ class Parts:
             started_at=self._world.now(),
             condition=condition,
             ports=ports,
-            limits_=self._limits,
-            waiting=self._waiting,
+            limits_=self.limits,
+            waiting=self.waiting,
             acceptor=self._acceptor,
             open_associations=self._open_associations,
             activities=self.server.activities,

@@ -20,6 +20,7 @@ ROOMS = {
         *("archive", "config", "conformance", "interfaces", "network", "printable", "uid", "upper_layer"),
     },
     "conformance": set(),
+    "health": set(),
     "interfaces": {"queries"},
     "lean": set(),
     "queries": set(),
@@ -46,6 +47,7 @@ ROOMS = {
     "services": {
         *("conformance", "data_set", "dimse", "indexed", "interfaces", "queries", "uid", "upper_layer"),
     },
+    "metrics": {"dimse", "health", "interfaces", "network"},
     "network": {
         *("config", "conformance", "dimse", "interfaces", "printable", "services", "tls", "upper_layer"),
     },
@@ -63,8 +65,8 @@ ROOMS = {
     },
     "reloading": {"config", "interfaces"},
     "service": {
-        *("administration", "config", "inspection", "interfaces", "manhole", "network", "parts"),
-        *("reloading", "signals", "threads", "tls", "world"),
+        *("administration", "config", "health", "inspection", "interfaces", "manhole", "metrics", "network"),
+        *("parts", "reloading", "signals", "threads", "tls", "world"),
     },
     "logs": {"config", "printable"},
     "logged": {"config", "logs", "service"},
@@ -94,6 +96,7 @@ RESERVED = {
     "cryptography": ("tls/*.py",),
     "mmap": ("conversion/*.py",),
     "numpy": ("conversion/pixels.py",),
+    "prometheus_client": ("metrics/collector.py", "metrics/pages.py"),
     "psycopg2": ("index/postgres_driver.py",),
     "pydicom.pixels": ("conversion/pixels.py",),
     "service_identity": ("network/secure.py",),
@@ -104,9 +107,10 @@ RESERVED = {
     "twisted.conch": ("control/shell.py", "manhole/*.py"),
     "twisted.cred": ("manhole/login.py",),
     "twisted.internet.endpoints": ("manhole/server.py", "network/*.py"),
-    "twisted.internet.protocol": ("administration/control_socket.py", "conversion/child.py", "network/*.py"),
+    "twisted.internet.protocol": ("administration/control_socket.py", "conversion/child.py", "metrics/site.py", "network/*.py"),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
+    "twisted.web": ("metrics/site.py",),
     "txpostgres": ("index/postgres_driver.py",),
 }
 

@@ -605,7 +605,6 @@ def test_the_index_has_a_name_without_a_password(written: Callable[[str], Path],
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ('http = { endpoint = "unix:/run/sdcc" }', ["[http]"]),
     ],
 )
 def test_what_this_version_cannot_do_is_refused(
@@ -649,6 +648,12 @@ def test_what_is_said_of_tls_where_there_is_none_is_an_error(
     written: Callable[[str], Path], text: str, found: str
 ) -> None:
     assert problems(written(text)) == (found,)
+@pytest.mark.parametrize(
+    "endpoint", ["tcp:11180:interface=127.0.0.1", "unix:/run/sdcc", "systemd:domain=INET:index=0"]
+)
+def test_http_is_an_endpoint(written: Callable[[str], Path], endpoint: str) -> None:
+    assert load(written(f'http.endpoint = "{endpoint}"')).http == HTTP(endpoint=endpoint)
+    assert load(written("")).http is None
 
 
 def test_locals_of_one_port_agree_about_tls(written: Callable[[str], Path]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from contextlib import closing
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.threads import deferToThread
 
-from sdcc.config import TLS, Configuration, Local, Manhole, Remote, ports
+from sdcc.config import HTTP, TLS, Configuration, Local, Manhole, Remote, ports
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.network.caller import Caller
 from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
@@ -141,6 +145,67 @@ async def test_a_manhole_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
             service.startService()
         for port in service._ports:
             await port.stopListening()
+
+
+def test_an_endpoint_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        endpoint = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
+        service = SDCC(replace(configured(tmp_path), http=HTTP(endpoint=endpoint)), MemoryReactorClock())
+        service._web._reactor = reactor
+        with pytest.raises(CannotStart, match=r"^\[http\] endpoint: cannot listen: .*in use$"):
+            service.privilegedStartService()
+
+
+def health(port: int) -> Deferred[Any]:
+    """The status that `/health` is answered with, and what it says."""
+
+    def ask() -> Any:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request("GET", "/health")
+            response = connection.getresponse()
+            return response.status, *json.load(response).values()
+
+    return deferToThread(ask)
+
+
+@pytest_twisted.ensureDeferred
+async def test_health_says_until_the_end_that_it_is_stopping(tmp_path: Path) -> None:
+    """And after it nothing listens any more."""
+    settings = replace(configured(tmp_path), http=HTTP(endpoint="tcp:0:interface=127.0.0.1"))
+    service = SDCC(settings, reactor)
+    service.startService()
+    port = service._web._port.getHost().port
+    assert await health(port) == (200, "ready", [])
+    draining: Deferred[None] = Deferred()
+    service._parts.server.stop = lambda: draining
+    stopped = service.stopService()
+    assert await health(port) == (503, "stopping", ["the server stops"])
+    draining.callback(None)
+    await stopped
+    with pytest.raises(ConnectionRefusedError):
+        await health(port)
+
+
+@pytest_twisted.ensureDeferred
+async def test_health_says_when_no_more_associations_may_be_opened(tmp_path: Path) -> None:
+    """A balancer still sends here: it passes by itself."""
+    settings = replace(configured(tmp_path), http=HTTP(endpoint="tcp:0:interface=127.0.0.1"))
+    service = SDCC(settings, reactor)
+    service.startService()
+    try:
+        port = service._web._port.getHost().port
+        service._parts.limits.maximum_open = 0
+        expected = (200, "degraded", ["[association] maximum_open is reached"])
+        assert await health(port) == expected
+    finally:
+        await service.stopService()
+
+
+def test_without_http_nothing_is_counted(tmp_path: Path) -> None:
+    """Nor are the facts made that only a count would want."""
+    service = SDCC(configured(tmp_path), MemoryReactorClock())
+    assert service._web is None
+    assert service._parts._observers._observers == ()
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,5 @@ class Configuration:
     def unsupported(self) -> list[str]:
         """What this version cannot do yet, a sentence each. Ignoring it would be a guess."""
         asked = {
-            "[http]": self.http is not None,
         }
         return [f"{key}: this version does not provide it yet" for key, is_asked in asked.items() if is_asked]

@@ -93,6 +93,8 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
     if configuration.manhole is not None:
         yield "manhole", _manhole(Endpoint.read(configuration.manhole.endpoint))
         yield "", f"for those whose keys are in {configuration.manhole.authorized_keys}"
+    if configuration.http is not None:
+        yield "http", f"/metrics and /health on {configuration.http.endpoint}"
     yield from _log(configuration.log)
 
 

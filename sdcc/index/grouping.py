@@ -6,7 +6,7 @@ while it has never been in one, with an unknown outcome otherwise. Knows no data
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -82,6 +82,8 @@ class GroupCommit:
         self._held: str | None = None
         self._at_rest: list[Deferred[None]] = []
         self._overdue = False
+        #: Objects in a transaction to how many had so many; one that was interrupted is none.
+        self.groups: Counter[int] = Counter()
 
     @property
     def late(self) -> str | None:
@@ -150,6 +152,8 @@ class GroupCommit:
         except Exception as fault:  # The boundary: every caller is to see it, and the queue to live on.
             results = [fault] * len(group)
         self._overdue = False
+        if group:
+            self.groups[len(group)] += 1
         is_settled = True
         for entry, result in zip(group, results, strict=True):
             if entry.is_doubtful and not isinstance(result, Registered | OutcomeUnknown):

@@ -19,7 +19,15 @@ from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, clo
 from sdcc.index.postgres_statements import START, at, paths, read
 from sdcc.index.postgres_writer import Remove, Writer
 from sdcc.index.restoring import Superseded, found
-from sdcc.interfaces import IIndex, LooseRow, OutOfResources, Registered, RunInThread, StoredObject
+from sdcc.interfaces import (
+    IIndex,
+    IndexFigures,
+    LooseRow,
+    OutOfResources,
+    Registered,
+    RunInThread,
+    StoredObject,
+)
 from sdcc.queries import Holding, Match, Query
 
 T = TypeVar("T")
@@ -75,6 +83,10 @@ class PostgreSQLIndex:
     def refusal(self) -> str | None:
         """See :class:`~sdcc.interfaces.IIndex`; while the database is away, it is tried again by itself."""
         return self._closed or self._writer.refusal
+
+    @property
+    def figures(self) -> IndexFigures:
+        return self._writer.figures
 
     def prepare(self) -> None:
         self._sessions.check()

@@ -22,7 +22,7 @@ from sdcc.index.grouping import GroupCommit, Interrupted, Result, Settled
 from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, closing_on_error, reason
 from sdcc.index.postgres_statements import register, settle
 from sdcc.index.restoring import Found
-from sdcc.interfaces import OutOfResources, Registered, StoredObject, Unstorable
+from sdcc.interfaces import IndexFigures, OutOfResources, Registered, StoredObject, Unstorable
 
 T = TypeVar("T")
 
@@ -98,6 +98,10 @@ class Writer:
             return self._queue.late
         is_long = self._clock.seconds() - self._absence.since >= self._timeout
         return self._absence.reason if is_long else None
+
+    @property
+    def figures(self) -> IndexFigures:
+        return IndexFigures(self._queue.groups, len(self._doubts))
 
     def start(self) -> None:
         """Open a session as soon as possible."""

@@ -28,6 +28,7 @@ from sdcc.index.sqlite_statements import START, Position, at, paths, read
 from sdcc.index.sqlite_writer import Doubt, Writer, reason
 from sdcc.interfaces import (
     IIndex,
+    IndexFigures,
     LooseRow,
     OutcomeUnknown,
     OutOfResources,
@@ -98,6 +99,10 @@ class SQLiteIndex:
     @property
     def leaves_doubts(self) -> bool:
         return bool(self._doubts)
+
+    @property
+    def figures(self) -> IndexFigures:
+        return IndexFigures(self._queue.groups, len(self._doubts))
 
     def prepare(self) -> None:
         prepare(self._path, self._lock_timeout)

@@ -9,7 +9,7 @@ from sdcc.interfaces.archive import IObjectStore, IReception, IScratchFile
 from sdcc.interfaces.associations import AssociationLost, ICaller, IOwnAssociation, IRequests
 from sdcc.interfaces.commitments import CommitmentRequest, ICommitmentJournal, Reference
 from sdcc.interfaces.conversion import CannotConvert, IConverter
-from sdcc.interfaces.index import IIndex, LooseRow
+from sdcc.interfaces.index import IIndex, IndexFigures, LooseRow
 from sdcc.interfaces.not_stored import (
     CannotUnderstand,
     DataSetMismatch,
@@ -76,6 +76,7 @@ __all__ = [
     "IRequests",
     "IScratchFile",
     "IServiceProvider",
+    "IndexFigures",
     "Instance",
     "Kept",
     "LooseRow",

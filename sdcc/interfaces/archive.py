@@ -52,6 +52,7 @@ class IScratchFile(Interface):
 class IObjectStore(Interface):
     """The objects on disk."""
 
+    free_bytes = Attribute("int | None: of the disk, known to two seconds; None: not yet.")
     refusal = Attribute(
         "str | None: why no object can be taken at present (free-space floor, not started); "
         "None while objects are taken. Known to 2 seconds."

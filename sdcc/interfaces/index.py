@@ -30,9 +30,20 @@ class LooseRow:
     is_empty: bool
 
 
+@dataclass(frozen=True, slots=True)
+class IndexFigures:
+    """What is counted of an index's work."""
+
+    #: Objects in one transaction to how many transactions have had so many. Few keys: a group is bounded.
+    groups: Mapping[int, int]
+    #: Objects of which nobody knows at present whether they are registered.
+    doubts: int
+
+
 class IIndex(Interface):
     """The database that alone decides which objects exist."""
 
+    figures = Attribute("IndexFigures: since the start, and as they are now.")
     refusal = Attribute("str | None: why nothing can be registered at present; None while it can.")
     leaves_doubts = Attribute(
         "bool: after `stop`, whether registrations are left whose outcome nobody knows and that are written "

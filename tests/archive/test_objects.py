@@ -352,6 +352,7 @@ def test_under_the_floor_no_object_is_taken_until_space_is_back(make_store, buil
     store.objects.start()
     store.disk.real.free_space = lambda path: 1000
     store.clock.advance(2)
+    assert store.objects.free_bytes == 1000
     assert store.objects.refusal == "free space is under minimum_free"
     with pytest.raises(OutOfResources, match=r"^free space is under minimum_free$"):
         store.receive(build.announcement(), build.data_set())

@@ -71,6 +71,20 @@ def test_the_first_check_does_not_wait_for_the_clock(make_space, volume):
     assert space.shortage == UNDER_THE_FLOOR
 
 
+def test_how_much_is_free_is_known_from_the_first_look_on(make_space, volume, clock, build):
+    """Without a floor nobody looks before the first two seconds are over."""
+    space = make_space(minimum_free=0)
+    space.check()
+    space.start()
+    assert space.free is None
+    clock.advance(2)
+    assert space.free == 1000
+    volume.free = 7
+    clock.advance(2)
+    assert space.free == 7
+    build.result_of(space.stop())
+
+
 def test_the_log_says_once_that_it_begins_and_once_that_it_ends(make_space, volume, clock, logged, build):
     space = make_space()
     space.check()

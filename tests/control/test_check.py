@@ -146,6 +146,13 @@ def test_it_says_how_many_answers_a_query_may_have(
     assert "queries       at most 500 answers to each" in capsys.readouterr().out.splitlines()
 
 
+def test_it_says_where_metrics_and_health_are(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--config", configured("http.endpoint = 'unix:/run/sdcc/http'"), "check"])
+    assert "http          /metrics and /health on unix:/run/sdcc/http\n" in capsys.readouterr().out
+
+
 def test_nothing_is_created(
     configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,13 +95,13 @@ def test_what_is_wrong_with_the_configuration_is_said_by_every_command(
     configured: Callable[[str], str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = configured("[storage]\nthreads = 0\n[http]\nendpoint = 'tcp:11180'\n")
+    path = configured("[storage]\nthreads = 0\n[query]\nmaximum_answers = -1\n")
     assert main(["--config", path, *command]) == code
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
         f"{path}: [storage].threads = 0: allowed: a whole number from 1 to 256",
-        f"{path}: [http]: this version does not provide it yet",
+        f"{path}: [query].maximum_answers = -1: allowed: a whole number from 0 to 1000000000 (0: no limit)",
     ]
 
 

@@ -284,6 +284,18 @@ def test_an_interrupted_group_goes_again_before_all_others_and_in_its_order(
     assert bench.database.groups == [["1"], ["2", "3"], ["2", "3", "4"]]
     bench.database.end()
     assert [each.outcome for each in (second, third, fourth)] == [Registered(f"old-{n}") for n in "234"]
+    assert bench.queue.groups == {1: 1, 3: 1}
+
+
+def test_groups_are_counted_by_their_size_and_a_trial_without_objects_is_none(bench: Bench) -> None:
+    bench.submit("1", "2", "3")
+    for _ in range(2):
+        bench.database.end()
+    bench.submit("4")
+    bench.database.break_down(RuntimeError("a fault"))
+    bench.queue.wake()
+    bench.database.end()
+    assert bench.queue.groups == {1: 2, 2: 1}
 
 
 def test_whose_time_runs_out_after_an_interruption_is_in_doubt_and_not_committed_again(bench: Bench) -> None:

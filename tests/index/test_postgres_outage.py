@@ -224,6 +224,7 @@ def test_a_server_that_hangs_leaves_doubts_that_are_written_down_before_the_answ
             await engine.until(lambda: bool(load.unknown))
             noted = "".join(path.read_text() for path in (engine.directory / "doubts").iterdir())
             assert all(f'"{path}"' in noted for path in load.unknown)
+            assert engine.index.figures.doubts >= len(load.unknown)
             await engine.until(lambda: engine.index.refusal is not None)
         await engine.until(lambda: engine.index.refusal is None)
         await load.passes(50)
@@ -233,6 +234,7 @@ def test_a_server_that_hangs_leaves_doubts_that_are_written_down_before_the_answ
 
     engine.run(hang())
     assert not list((engine.directory / "doubts").iterdir())
+    assert engine.index.figures.doubts == 0
     engine.run(engine.until(lambda: len(server.backends(engine.database)) <= 2))
 
 

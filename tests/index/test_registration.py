@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from zope.interface.verify import verifyObject
 
-from sdcc.interfaces import IIndex, OutOfResources, Registered, StoredObject, Unstorable
+from sdcc.interfaces import IIndex, IndexFigures, OutOfResources, Registered, StoredObject, Unstorable
 
 Make = Callable[..., StoredObject]
 ODD_TEXT = "山田^太郎=やまだ^たろう \\ 'quoted' \"twice\" \N{REPLACEMENT CHARACTER}\t\x1b 😀"
@@ -77,6 +77,13 @@ def test_what_was_registered_is_read_back_the_same(engine: Any, make: Make, valu
     stored = make(**values)
     assert engine.run(engine.index.register(stored)) == Registered(None)
     assert engine.instances() == [stored]
+
+
+def test_the_transactions_of_objects_are_counted(engine: Any, make: Make) -> None:
+    assert engine.index.figures == IndexFigures({}, doubts=0)
+    for uid in ("1", "2"):
+        engine.run(engine.index.register(make(uid)))
+    assert engine.index.figures == IndexFigures({1: 2}, doubts=0)
 
 
 def test_a_time_of_reception_of_another_zone_is_kept_as_the_same_instant(engine: Any, make: Make) -> None:

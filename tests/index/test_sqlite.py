@@ -139,6 +139,7 @@ def test_a_failed_commit_is_in_doubt_until_the_database_works_again(
     disk.instead = "ROLLBACK"
     engine.clock.advance(sqlite.TRIAL_INTERVAL)
     assert end.outcome is pending
+    assert engine.index.figures.doubts == 1
     disk.failing = None
     match settled_by:
         case "trial":
@@ -150,6 +151,7 @@ def test_a_failed_commit_is_in_doubt_until_the_database_works_again(
             engine.run(engine.index.stop())
     assert end.outcome == settled
     assert not engine.index.leaves_doubts
+    assert engine.index.figures.doubts == 0
     assert sorted(stored.file.path for stored in engine.instances()) == sorted(left)
 
 

@@ -20,7 +20,7 @@ from sdcc.inspection import files
 from sdcc.inspection.files import Files
 from sdcc.inspection.findings import Finding, Kind
 from sdcc.inspection.inspection import Inspection
-from sdcc.interfaces import IIndex, LooseRow, Registered, StoredObject
+from sdcc.interfaces import IIndex, IndexFigures, LooseRow, Registered, StoredObject
 from sdcc.queries import Holding, Match, Query
 
 from ..archives import Reception, receiver
@@ -85,6 +85,7 @@ class Index:
     def __init__(self, life: Life, calls: list[tuple[str, str]]) -> None:
         self._life = life
         self.refusal: str | None = None
+        self.figures = IndexFigures({}, doubts=0)
         self.leaves_doubts = False
         self.rows: dict[str, StoredObject] = {}
         self.gone: set[str] = set()

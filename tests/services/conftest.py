@@ -12,6 +12,7 @@ from zope.interface import implementer
 from sdcc.interfaces import (
     IConversation,
     IIndex,
+    IndexFigures,
     Instance,
     IObjectStore,
     IReception,
@@ -77,6 +78,7 @@ class Objects:
 
     def __init__(self):
         self.refusal = None
+        self.free_bytes = None
         self.fault = None
         self.removal_fault = None
         self.disk = None
@@ -131,6 +133,7 @@ class Index:
 
     def __init__(self):
         self.refusal = None
+        self.figures = IndexFigures({}, doubts=0)
         self.leaves_doubts = False
         self.fault = None
         self.registers_before_fault = False

@@ -1,0 +1,56 @@
+"""Ports by the description of an endpoint."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory
+
+from sdcc.network.listening import CannotListen, listen, place
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_tcp_port_is_listened_on_at_once() -> None:
+    port = listen("tcp:0:interface=127.0.0.1", Factory(), reactor)
+    try:
+        host, _, number = place(port).rpartition(":")
+        assert host == "127.0.0.1"
+        socket.create_connection((host, int(number)), 5).close()
+    finally:
+        await port.stopListening()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_unix_socket_is_named_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "http"
+    port = listen(f"unix:{path}:mode=600", Factory(), reactor)
+    assert place(port) == str(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    await port.stopListening()
+    assert not path.exists()
+
+
+def test_a_port_that_is_taken_is_said_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        number = other.getsockname()[1]
+        with pytest.raises(CannotListen, match="in use"):
+            listen(f"tcp:{number}:interface=127.0.0.1", Factory(), reactor)
+
+
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [
+        ("tcp:http:interface=127.0.0.1", "http"),
+        ("tcp:0:colour=red", "colour"),
+        ("unix:/nowhere/at/all", "No such file"),
+        ("gopher:70", "gopher"),
+        ("systemd:domain=INET:index=0", "systemd has passed no such socket"),
+    ],
+)
+def test_what_no_endpoint_can_be_made_of_says_why(description: str, words: str) -> None:
+    with pytest.raises(CannotListen, match=words):
+        listen(description, Factory(), reactor)
