@@ -24,6 +24,7 @@ from sdcc.index.grouping import GroupCommit, Result, Settled
 from sdcc.index.restoring import Found, Superseded, found
 from sdcc.index.sqlite_file import prepare, reader
 from sdcc.index.sqlite_statements import START, Position, at, paths, read
+from sdcc.index.sqlite_study_states import SQLiteStudyStates
 from sdcc.index.sqlite_writer import Doubt, Writer, reason
 from sdcc.interfaces import (
     IIndex,
@@ -87,6 +88,7 @@ class SQLiteIndex:
         self._fault: str | None = None
         self._doubts: list[_Doubtful] = []
         self._trial: IDelayedCall | None = None
+        self.study_states = SQLiteStudyStates(self._page, self._change)
 
     @property
     def refusal(self) -> str | None:

@@ -86,6 +86,7 @@ class Index:
         self._life = life
         self.refusal: str | None = None
         self.leaves_doubts = False
+        self.study_states = None
         self.rows: dict[str, StoredObject] = {}
         self.gone: set[str] = set()
         self.loose: list[LooseRow] = []

@@ -132,6 +132,7 @@ class Index:
     def __init__(self):
         self.refusal = None
         self.leaves_doubts = False
+        self.study_states = None
         self.fault = None
         self.registers_before_fault = False
         self.disown_fault = None
