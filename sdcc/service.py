@@ -93,6 +93,8 @@ class SDCC(Service):
         parts.objects.start()
         parts.index.start()
         parts.transactions.start()
+        if parts.completion is not None:
+            parts.completion.start()
         self._look = parts.look()
         if self._look is not None:
             self._look.start()
@@ -116,10 +118,12 @@ class SDCC(Service):
         steps = (
             *(port.stopListening for port in self._ports),
             parts.transactions.interrupt,
+            *([parts.completion.interrupt] if parts.completion else []),
             parts.server.stop,
             parts.caller.stop,
             parts.converter.stop,
             parts.transactions.stop,
+            *([parts.completion.stop] if parts.completion else []),
             *([self._look.stop] if self._look else []),
             parts.index.stop,
             self._hand_doubts_on,

@@ -20,6 +20,7 @@ ROOMS = {
     "interfaces": {"queries"},
     "lean": set(),
     "queries": set(),
+    "pauses": set(),
     "printable": set(),
     "restructuredtext": set(),
     "statement_retrieval_text": set(),
@@ -35,8 +36,10 @@ ROOMS = {
     "indexed": {"interfaces"},
     "data_set": {"conformance", "uid"},
     "services": {
-        *("conformance", "data_set", "dimse", "indexed", "interfaces", "queries", "uid", "upper_layer"),
+        *("conformance", "data_set", "dimse", "indexed", "interfaces", "pauses", "queries", "uid"),
+        "upper_layer",
     },
+    "completion": {"interfaces", "pauses"},
     "network": {"config", "conformance", "dimse", "interfaces", "printable", "services", "upper_layer"},
     "conversion": {"archive", "conformance", "data_set", "interfaces"},
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
@@ -44,7 +47,7 @@ ROOMS = {
     "inspection": {"archive", "interfaces", "printable"},
     "world": {"archive", "config", "conversion", "index", "interfaces", "threads"},
     "parts": {
-        *("archive", "config", "conformance", "conversion", "inspection", "interfaces"),
+        *("archive", "completion", "config", "conformance", "conversion", "inspection", "interfaces"),
         *("network", "services", "threads", "world"),
     },
     "service": {"config", "inspection", "network", "parts", "world"},
@@ -77,9 +80,12 @@ RESERVED = {
     "tomllib": ("config/loading.py",),
     "twisted.application": ("service.py", "tap.py"),
     "twisted.internet.endpoints": ("network/*.py",),
-    "twisted.internet.protocol": ("conversion/child.py", "network/*.py"),
+    "twisted.internet.protocol": (
+        *("completion/command.py", "completion/post.py", "conversion/child.py", "network/*.py"),
+    ),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
+    "twisted.web": ("completion/post.py",),
     "txpostgres": ("index/postgres_driver.py",),
 }
 

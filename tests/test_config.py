@@ -311,7 +311,7 @@ ENDPOINT_ALLOWED = 'allowed: a server endpoint such as "tcp:11122:interface=127.
 LOCAL_KEYS = "allowed: ae_title, port, interface, max_associations, tls"
 STORAGE_KEYS = "allowed: directory, minimum_free, maximum_object_size, additional_sop_classes, threads"
 TABLES_ALLOWED = (
-    "allowed: [[local]], [[remote]], [access], [storage], [index], [query], [association], [tls], "
+    "allowed: [[local]], [[remote]], [access], [storage], [index], [query], [study], [association], [tls], "
     "[manhole], [http]"
 )
 

@@ -18,6 +18,7 @@ from sdcc.config.tables import (
     QuerySettings,
     Remote,
     Storage,
+    StudySettings,
 )
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "QuerySettings",
     "Remote",
     "Storage",
+    "StudySettings",
     "load",
 ]

@@ -24,6 +24,7 @@ from sdcc.config.tables import (
     QuerySettings,
     Remote,
     Storage,
+    StudySettings,
 )
 
 
@@ -54,6 +55,7 @@ def load(path: Path | None = None) -> Configuration:
         storage=reader.table("storage", Storage) or reader.default(Storage),
         index=reader.table("index", Index) or reader.default(Index),
         query=reader.table("query", QuerySettings) or reader.default(QuerySettings),
+        study=reader.table("study", StudySettings) or reader.default(StudySettings),
         association=reader.table("association", AssociationSettings) or reader.default(AssociationSettings),
         tls=reader.table("tls", TLS),
         manhole=reader.table("manhole", Manhole),
@@ -61,7 +63,13 @@ def load(path: Path | None = None) -> Configuration:
         source=source,
     )
     reader.end()
-    problems = [*reader.problems, *_clashes(locals_), *_repeated(remotes), *configuration.unsupported()]
+    problems = [
+        *reader.problems,
+        *_clashes(locals_),
+        *_repeated(remotes),
+        *_idle(configuration.study),
+        *configuration.unsupported(),
+    ]
     if problems:
         raise ConfigurationError([f"{path}: {problem}" for problem in problems])
     return configuration
@@ -110,3 +118,9 @@ def _repeated(remotes: Mapping[str, Remote]) -> Iterator[str]:
             other = seen[remote.ae_title]
             yield f"{key}.ae_title = {shown(remote.ae_title)}: {other} has it; allowed: each AE title once"
         seen.setdefault(remote.ae_title, key)
+
+
+def _idle(study: StudySettings) -> Iterator[str]:
+    for key, value in (("command", study.command), ("post", study.post)):
+        if value and not study.stable_after:
+            yield f"[study].{key}: no study becomes stable; allowed: with [study].stable_after over 0"

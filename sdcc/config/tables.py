@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated
 
 from sdcc import conformance
-from sdcc.config.kinds import ADDITIONAL_CLASSES, ENDPOINT, INDEX_URL, POSTGRESQL, SQLITE
+from sdcc.config.kinds import (
+    ADDITIONAL_CLASSES,
+    COMMAND,
+    ENDPOINT,
+    INDEX_URL,
+    POSTGRESQL,
+    SQLITE,
+    WEB_URL,
+)
 from sdcc.config.reading import (
     AE_TITLE,
     BOOLEAN,
@@ -103,6 +111,19 @@ class AssociationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """``[study]``: what becomes of a study that no object has come of for a while; times are seconds."""
+
+    stable_after: Annotated[float, seconds(0, 86400, "0: off")] = 60.0
+    #: Empty: none.
+    command: Annotated[tuple[str, ...], COMMAND] = ()
+    #: Empty: nowhere. Not in the `repr`: there may be a secret in it.
+    post: Annotated[str, WEB_URL] = field(default="", repr=False)
+    #: For each attempt.
+    timeout: Annotated[float, seconds(1, 86400)] = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TLS:
     """``[tls]``: PEM files."""
 
@@ -138,6 +159,7 @@ class Configuration:
     storage: Storage = Storage()
     index: Index = Index()
     query: QuerySettings = QuerySettings()
+    study: StudySettings = StudySettings()
     association: AssociationSettings = AssociationSettings()
     tls: TLS | None = None
     manhole: Manhole | None = None

@@ -7,7 +7,7 @@ unseen; then, as whoever changes notices, a lock of their own.
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from zope.interface import implementer
@@ -68,7 +68,7 @@ class PostgreSQLStudyStates:
         self._select = select
         self._change = change
 
-    def quiet(self, since: datetime.datetime) -> AsyncIterator[Sequence[str]]:
+    def quiet(self, since: datetime.datetime) -> AsyncGenerator[Sequence[str], None]:
         return study_states.quiet(self._select, _QUIET, since)
 
     async def make_stable(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from zope.interface import implementer
@@ -50,7 +50,7 @@ class SQLiteStudyStates:
         self._select = select
         self._change = change
 
-    def quiet(self, since: datetime.datetime) -> AsyncIterator[Sequence[str]]:
+    def quiet(self, since: datetime.datetime) -> AsyncGenerator[Sequence[str], None]:
         return study_states.quiet(self._select, _QUIET, utc_text(since))
 
     async def make_stable(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from sdcc.interfaces import Notice, StableStudy
@@ -43,7 +43,7 @@ REMOVE_OVERDUE = "DELETE FROM notice WHERE stable_at < {p}"
 Select = Callable[[str, Sequence[object]], Awaitable[Sequence[Sequence[Any]]]]
 
 
-async def quiet(select: Select, statement: str, since: object) -> AsyncIterator[list[str]]:
+async def quiet(select: Select, statement: str, since: object) -> AsyncGenerator[Sequence[str], None]:
     after = 0
     while rows := await select(statement, (after, since)):
         yield [uid for uid, _ in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 
 from zope.interface import Interface
@@ -54,9 +54,9 @@ class IStudyStates(Interface):
     - OSError where the index cannot be read; ValueError where it is none of this version.
     """
 
-    def quiet(since: datetime.datetime) -> AsyncIterator[Sequence[str]]:
+    def quiet(since: datetime.datetime) -> AsyncGenerator[Sequence[str], None]:
         """Study Instance UIDs, in portions, of studies that are not stable, and of which nothing has come
-        after that time; aware."""
+        after that time; aware. Who does not read to the end closes it, with `aclose`."""
 
     async def make_stable(
         study_instance_uids: Sequence[str],
