@@ -37,6 +37,8 @@ KILL_AFTER = 5.0
 LOGGED = 2000
 #: Seconds for which a command that says more is not listened to, piece by piece, or it would keep us busy.
 HUSH = 0.1
+#: Seconds that its last output has to arrive.
+LINGER = 1.0
 #: What the command has of the environment, where it is there.
 ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TZ", "USER")
 #: Makes a process group, and becomes the command: the reactor has no word for it.
@@ -104,14 +106,16 @@ class _Run(ProcessProtocol):
     :ivar ended: how it did; None: with exit code 0.
     """
 
-    _log = Logger(namespace="sdcc.completion.command")
+    _log = Logger()
 
     def __init__(self, clock: IReactorTime, given: bytes) -> None:
         self._clock = clock
         self._given = given
         self._output = b""
         self._heard = 0
+        #: When it is listened to again, and when no longer.
         self._listening: IDelayedCall | None = None
+        self._closing: IDelayedCall | None = None
         self._is_over = False
         self._waiting: list[Deferred[None]] = []
         self.ended: Deferred[str | None] = Deferred()
@@ -161,21 +165,24 @@ class _Run(ProcessProtocol):
 
     def _listen(self) -> None:
         self._listening = None
-        if not self._is_over:
-            self._output_pipe.resumeProducing()
+        self._output_pipe.resumeProducing()
 
     def processExited(self, reason: Failure) -> None:
         """It is over, though a process that it has left behind may still hold its output open."""
         self._is_over = True
-        if self._listening is not None:
-            self._listening.cancel()
-        self._process.loseConnection()
-        if self._output:
-            self._log.debug("The command says: {text}", text=self._output.decode("utf-8", "replace"))
+        self._closing = self._clock.callLater(LINGER, self._process.loseConnection)
         for gone in self._waiting:
             gone.callback(None)
         if not self.ended.called:
             self.ended.callback(_how(reason.value))
+
+    def processEnded(self, reason: Failure) -> None:
+        """And so is its output."""
+        for call in (self._listening, self._closing):
+            if call is not None and call.active():
+                call.cancel()
+        if self._output:
+            self._log.debug("The command says: {text}", text=self._output.decode("utf-8", "replace"))
 
 
 def _how(end: BaseException | None) -> str | None:
