@@ -17,6 +17,8 @@ from sdcc.completion.notices import NotDelivered
 from sdcc.completion.post import Post
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#: The first byte of who wants TLS.
+TLS_HANDSHAKE = b"\x16"
 
 
 class Service:
@@ -42,7 +44,9 @@ class Service:
 
             def dataReceived(self, data: bytes) -> None:
                 self.received += data
-                head, _, body = self.received.partition(b"\r\n\r\n")
+                if self.received.startswith(TLS_HANDSHAKE):
+                    self.transport.loseConnection()
+                _, _, body = self.received.partition(b"\r\n\r\n")
                 if body.endswith(b"}\n"):
                     service.requests.append(self.received)
                     if service.answer is not None:
@@ -142,9 +146,11 @@ async def test_what_is_broken_off_closes_its_connection(service: Service, study:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_service_over_tls_must_be_one_that_the_system_trusts(service: Service, study: Any) -> None:
-    """One that speaks no TLS at all is not asked either."""
+async def test_over_https_nothing_is_said_to_a_service_that_speaks_no_tls(
+    service: Service, study: Any
+) -> None:
     made = Post(f"https://localhost:{service.number}/", reactor)
     with pytest.raises(NotDelivered):
         await Deferred.fromCoroutine(made(study()))
     assert service.requests == []
+    assert service.closed
