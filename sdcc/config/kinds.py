@@ -103,7 +103,7 @@ def _is_web_url(url: str) -> bool:
 
 
 COMMAND = Kind(
-    "an array of texts: a command, by its absolute path or a name in PATH, and its arguments; or none",
+    "an array of texts: a command, as an absolute path or a name in PATH, and its arguments",
     _command,
 )
 WEB_URL = Kind('"", or a URL such as "https://host:8443/path" without user and fragment', _web_url)
