@@ -7,31 +7,20 @@ unseen; then, as whoever changes notices, a lock of their own.
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from zope.interface import implementer
 
 from sdcc.index import study_states
 from sdcc.index.postgres_session import Session, transaction
-from sdcc.index.study_states import Select
+from sdcc.index.study_states import Select, StudyStates
 from sdcc.interfaces import IStudyStates, Notice, StableStudy
 
 #: Runs a function of a session between two groups.
 Change = Callable[[Callable[[Session], Awaitable[Any]]], Awaitable[Any]]
 
-_QUIET, _NEXT_DUE, _REMOVE_OBSOLETE, _PUT_BACK, _STRIKE, _OVERDUE, _REMOVE_OVERDUE = (
-    statement.format(p="%s")
-    for statement in (
-        study_states.QUIET,
-        study_states.NEXT_DUE,
-        study_states.REMOVE_OBSOLETE,
-        study_states.PUT_BACK,
-        study_states.STRIKE,
-        study_states.OVERDUE,
-        study_states.REMOVE_OVERDUE,
-    )
-)
+_REMOVE_OBSOLETE = study_states.REMOVE_OBSOLETE.format(p="%s")
 #: A few studies are looked up one by one, however few the planner takes a table's rows for.
 _BEGIN = """
     BEGIN;
@@ -60,16 +49,25 @@ _TAKE = """
 """
 
 
+def _same(instant: datetime.datetime) -> datetime.datetime:
+    return instant
+
+
+def _in_utc(instant: datetime.datetime) -> datetime.datetime:
+    return instant.astimezone(datetime.UTC)
+
+
 @implementer(IStudyStates)
-class PostgreSQLStudyStates:
+class PostgreSQLStudyStates(StudyStates):
     """See :class:`~sdcc.interfaces.IStudyStates`."""
 
-    def __init__(self, select: Select, change: Change) -> None:
-        self._select = select
-        self._change = change
+    mark = "%s"
+    given = staticmethod(_same)
+    instant = staticmethod(_in_utc)
 
-    def quiet(self, since: datetime.datetime) -> AsyncGenerator[Sequence[str], None]:
-        return study_states.quiet(self._select, _QUIET, since)
+    def __init__(self, select: Select, change: Change) -> None:
+        super().__init__(select)
+        self._change = change
 
     async def make_stable(
         self,
@@ -87,7 +85,7 @@ class PostgreSQLStudyStates:
                 await session.run(_LOCK_STUDIES, uids)
                 rows = await session.run(_UNSTABLE, uids)
                 found = study_states.settled(
-                    rows, _instant, quiet_since=quiet_since, news_since=news_since, now=now
+                    rows, self.instant, quiet_since=quiet_since, news_since=news_since, now=now
                 )
                 await session.run(_MAKE_STABLE, [*found], [study.stable_at for study in found.values()])
                 await session.run(_LOCK_NOTICES)
@@ -97,10 +95,6 @@ class PostgreSQLStudyStates:
 
         stable: Sequence[StableStudy] = await self._change(change)
         return stable
-
-    async def next_due(self, means: str) -> datetime.datetime | None:
-        [(due,)] = await self._select(_NEXT_DUE, (means,))
-        return None if due is None else _instant(due)
 
     async def take(
         self, means: str, *, now: datetime.datetime, until: datetime.datetime, limit: int
@@ -112,23 +106,11 @@ class PostgreSQLStudyStates:
                 await session.run(_REMOVE_OBSOLETE, means, now)
                 due = dict(await session.run(_TAKE, until, means, means, now, limit))
                 rows = await session.run(_OF_KEYS, [*due])
-            stable_at = {key: _instant(at) for key, at in due.items()}
-            return study_states.notices(means, stable_at, rows, _instant)
+            stable_at = {key: self.instant(at) for key, at in due.items()}
+            return study_states.notices(means, stable_at, rows, self.instant)
 
         taken: Sequence[Notice] = await self._change(change)
         return taken
-
-    async def put_back(self, notice: Notice, due: datetime.datetime) -> None:
-        await self._execute(_PUT_BACK, due, *_identity(notice))
-
-    async def strike(self, notice: Notice) -> None:
-        await self._execute(_STRIKE, *_identity(notice))
-
-    async def give_up(self, stable_before: datetime.datetime) -> Sequence[tuple[str, str]]:
-        if not (given_up := await self._select(_OVERDUE, (stable_before,))):
-            return []
-        await self._execute(_REMOVE_OVERDUE, stable_before)
-        return [(uid, means) for uid, means in given_up]
 
     async def _execute(self, statement: str, *parameters: object) -> None:
         async def change(session: Session) -> None:
@@ -137,11 +119,3 @@ class PostgreSQLStudyStates:
                 await session.run(statement, *parameters)
 
         await self._change(change)
-
-
-def _instant(value: datetime.datetime) -> datetime.datetime:
-    return value.astimezone(datetime.UTC)
-
-
-def _identity(notice: Notice) -> tuple[int, str, datetime.datetime]:
-    return notice.key, notice.means, notice.study.stable_at

@@ -5,31 +5,20 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from zope.interface import implementer
 
 from sdcc.index import study_states
 from sdcc.index.rows import utc_text
-from sdcc.index.study_states import Select
+from sdcc.index.study_states import Select, StudyStates
 from sdcc.interfaces import IStudyStates, Notice, StableStudy
 
 #: Runs a function of a connection, and more arguments, in a transaction of its own.
 Change = Callable[..., Awaitable[Any]]
 
-_QUIET, _NEXT_DUE, _REMOVE_OBSOLETE, _PUT_BACK, _STRIKE, _OVERDUE, _REMOVE_OVERDUE = (
-    statement.format(p="?")
-    for statement in (
-        study_states.QUIET,
-        study_states.NEXT_DUE,
-        study_states.REMOVE_OBSOLETE,
-        study_states.PUT_BACK,
-        study_states.STRIKE,
-        study_states.OVERDUE,
-        study_states.REMOVE_OVERDUE,
-    )
-)
+_REMOVE_OBSOLETE = study_states.REMOVE_OBSOLETE.format(p="?")
 _UNSTABLE = study_states.FACTS.format(
     condition="study_instance_uid IN (SELECT value FROM json_each(?)) AND stable_at IS NULL"
 )
@@ -39,19 +28,18 @@ _OWE = "INSERT OR REPLACE INTO notice (study_key, means, stable_at, due) VALUES 
 _DUE = "SELECT study_key, stable_at FROM notice WHERE means = ? AND due <= ? ORDER BY due LIMIT ?"
 _TAKE = "UPDATE notice SET due = ? WHERE means = ? AND study_key = ?"
 
-_instant = datetime.datetime.fromisoformat
-
 
 @implementer(IStudyStates)
-class SQLiteStudyStates:
+class SQLiteStudyStates(StudyStates):
     """See :class:`~sdcc.interfaces.IStudyStates`."""
 
-    def __init__(self, select: Select, change: Change) -> None:
-        self._select = select
-        self._change = change
+    mark = "?"
+    given = staticmethod(utc_text)
+    instant = staticmethod(datetime.datetime.fromisoformat)
 
-    def quiet(self, since: datetime.datetime) -> AsyncGenerator[Sequence[str], None]:
-        return study_states.quiet(self._select, _QUIET, utc_text(since))
+    def __init__(self, select: Select, change: Change) -> None:
+        super().__init__(select)
+        self._change = change
 
     async def make_stable(
         self,
@@ -65,7 +53,7 @@ class SQLiteStudyStates:
         def change(connection: sqlite3.Connection) -> Sequence[StableStudy]:
             rows = connection.execute(_UNSTABLE, (json.dumps([*study_instance_uids]),)).fetchall()
             found = study_states.settled(
-                rows, _instant, quiet_since=quiet_since, news_since=news_since, now=now
+                rows, self.instant, quiet_since=quiet_since, news_since=news_since, now=now
             )
             connection.executemany(
                 _MAKE_STABLE, [(utc_text(study.stable_at), key) for key, study in found.items()]
@@ -79,10 +67,6 @@ class SQLiteStudyStates:
         stable: Sequence[StableStudy] = await self._change(change)
         return stable
 
-    async def next_due(self, means: str) -> datetime.datetime | None:
-        [(due,)] = await self._select(_NEXT_DUE, (means,))
-        return None if due is None else _instant(due)
-
     async def take(
         self, means: str, *, now: datetime.datetime, until: datetime.datetime, limit: int
     ) -> Sequence[Notice]:
@@ -91,28 +75,11 @@ class SQLiteStudyStates:
             due = dict(connection.execute(_DUE, (means, utc_text(now), limit)))
             connection.executemany(_TAKE, [(utc_text(until), means, key) for key in due])
             rows = connection.execute(_OF_KEYS, (json.dumps([*due]),)).fetchall()
-            stable_at = {key: _instant(text) for key, text in due.items()}
-            return study_states.notices(means, stable_at, rows, _instant)
+            stable_at = {key: self.instant(text) for key, text in due.items()}
+            return study_states.notices(means, stable_at, rows, self.instant)
 
         taken: Sequence[Notice] = await self._change(change)
         return taken
 
-    async def put_back(self, notice: Notice, due: datetime.datetime) -> None:
-        await self._execute(_PUT_BACK, utc_text(due), *_identity(notice))
-
-    async def strike(self, notice: Notice) -> None:
-        await self._execute(_STRIKE, *_identity(notice))
-
-    async def give_up(self, stable_before: datetime.datetime) -> Sequence[tuple[str, str]]:
-        before = (utc_text(stable_before),)
-        if not (given_up := await self._select(_OVERDUE, before)):
-            return []
-        await self._execute(_REMOVE_OVERDUE, *before)
-        return [(uid, means) for uid, means in given_up]
-
-    async def _execute(self, statement: str, *parameters: str | int) -> None:
+    async def _execute(self, statement: str, *parameters: object) -> None:
         await self._change(lambda connection: connection.execute(statement, parameters))
-
-
-def _identity(notice: Notice) -> tuple[int, str, str]:
-    return notice.key, notice.means, utc_text(notice.study.stable_at)

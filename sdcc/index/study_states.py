@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from sdcc.interfaces import Notice, StableStudy
 
@@ -19,13 +20,14 @@ FACTS = """
     WHERE {condition}
     GROUP BY study.study_key, series.series_key, calling_ae, called_ae
 """
-#: Beginning behind a key. The last reception is looked up for each study: there are few that are not stable.
+#: Beginning behind a key, in an order that an index has. The last reception is looked up for each study, of
+#: which few are not stable.
 QUIET = f"""
     SELECT study_instance_uid, study_key FROM study
     WHERE stable_at IS NULL AND study_key > {{p}} AND (
         SELECT max(received_at) FROM series JOIN instance USING (series_key)
         WHERE series.study_key = study.study_key) <= {{p}}
-    ORDER BY study_key LIMIT {PORTION}
+    ORDER BY stable_at, study_key LIMIT {PORTION}
 """
 NEXT_DUE = "SELECT min(due) FROM notice WHERE means = {p}"
 #: Of a study that has changed since, or is no more.
@@ -43,11 +45,58 @@ REMOVE_OVERDUE = "DELETE FROM notice WHERE stable_at < {p}"
 Select = Callable[[str, Sequence[object]], Awaitable[Sequence[Sequence[Any]]]]
 
 
-async def quiet(select: Select, statement: str, since: object) -> AsyncGenerator[Sequence[str], None]:
-    after = 0
-    while rows := await select(statement, (after, since)):
-        yield [uid for uid, _ in rows]
-        after = rows[-1][1]
+class StudyStates(ABC):
+    """What both databases do alike of :class:`~sdcc.interfaces.IStudyStates`.
+
+    :cvar mark: what stands for a parameter in a statement.
+    """
+
+    mark: ClassVar[str]
+
+    def __init__(self, select: Select) -> None:
+        self._select_marked = select
+
+    @staticmethod
+    @abstractmethod
+    def given(instant: datetime.datetime, /) -> Any:
+        """An instant as the database is given it."""
+
+    @staticmethod
+    @abstractmethod
+    def instant(value: Any, /) -> datetime.datetime:
+        """An instant of what the database gives; aware, UTC."""
+
+    @abstractmethod
+    async def _execute(self, statement: str, *parameters: object) -> None:
+        """Change notices, in a transaction of its own."""
+
+    async def _select(self, statement: str, *parameters: object) -> Sequence[Sequence[Any]]:
+        return await self._select_marked(statement.format(p=self.mark), parameters)
+
+    async def quiet(self, since: datetime.datetime) -> AsyncGenerator[Sequence[str], None]:
+        after = 0
+        while rows := await self._select(QUIET, after, self.given(since)):
+            yield [uid for uid, _ in rows]
+            after = rows[-1][1]
+
+    async def next_due(self, means: str) -> datetime.datetime | None:
+        [(due,)] = await self._select(NEXT_DUE, means)
+        return None if due is None else self.instant(due)
+
+    async def put_back(self, notice: Notice, due: datetime.datetime) -> None:
+        await self._execute(PUT_BACK.format(p=self.mark), self.given(due), *self._identity(notice))
+
+    async def strike(self, notice: Notice) -> None:
+        await self._execute(STRIKE.format(p=self.mark), *self._identity(notice))
+
+    async def give_up(self, stable_before: datetime.datetime) -> Sequence[tuple[str, str]]:
+        given_up = await self._select(OVERDUE, self.given(stable_before))
+        if given_up:
+            await self._execute(REMOVE_OVERDUE.format(p=self.mark), self.given(stable_before))
+        return [(uid, means) for uid, means in given_up]
+
+    def _identity(self, notice: Notice) -> tuple[int, str, Any]:
+        return notice.key, notice.means, self.given(notice.study.stable_at)
 
 
 def studies(

@@ -264,3 +264,17 @@ def test_an_index_that_is_stopped_changes_nothing(bench: Bench) -> None:
     with pytest.raises(OutOfResources, match="index is stopped"):
         bench.make_stable(70)
     assert bench.stable_at == {"1.2": None}
+
+
+def test_what_is_not_stable_is_found_without_looking_at_what_is(bench: Bench) -> None:
+    on_postgresql = bench.states.mark == "%s"
+    if on_postgresql:
+        bench.engine.select("SET enable_seqscan = off")
+    statement = study_states.QUIET.format(p="'1'").replace("<= '1'", "<= '2024-05-01'")
+    plan = "\n".join(
+        str(row)
+        for row in bench.engine.select(f"EXPLAIN {'' if on_postgresql else 'QUERY PLAN'} {statement}")
+    )
+    assert "study_by_stable_at" in plan
+    assert "SCAN" not in plan
+    assert "Seq Scan" not in plan
