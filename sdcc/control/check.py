@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from sdcc.config import Configuration, Local, Remote
+from sdcc.config import Configuration, Local, Remote, StudySettings
 from sdcc.control.arguments import Commands
 from sdcc.network.acceptor import STRANGERS_SERVICES
 from sdcc.printable import printable
@@ -60,6 +62,7 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
     yield "index", configuration.index_name
     yield "", f"a registration may take {configuration.index.timeout:g} s"
     yield "queries", _queries(configuration.query.maximum_answers)
+    yield "studies", _studies(configuration.study)
     yield (
         "associations",
         f"{association.maximum_open} in all, with P-DATA-TF of {association.maximum_pdu_length} bytes",
@@ -73,6 +76,18 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
 
 def _queries(maximum_answers: int) -> str:
     return f"at most {maximum_answers} answers to each" if maximum_answers else "answered without a limit"
+
+
+def _studies(study: StudySettings) -> str:
+    """Nothing of what may be secret."""
+    if not study.stable_after:
+        return "never taken for complete"
+    told = [f"complete after {study.stable_after:g} s without a new object"]
+    if study.command:
+        told.append(f"told to the command {study.command[0]}")
+    if study.post:
+        told.append(f"told to {urlsplit(study.post).hostname}")
+    return "; ".join(told)
 
 
 def _local(local: Local) -> str:
@@ -101,6 +116,9 @@ def problems(configuration: Configuration) -> Iterator[str]:
     index = configuration.index_path
     if index is not None and index.parent != configuration.storage.directory:
         yield from _directory_problems("[index].url", index.parent)
+    command = configuration.study.command
+    if command and shutil.which(command[0]) is None:
+        yield f"[study].command: {command[0]} is no program that this user may run"
 
 
 def _binding_error(interface: str) -> str | None:
