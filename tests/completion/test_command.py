@@ -29,8 +29,8 @@ def python(program: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-c", program, *arguments)
 
 
-def run(command: tuple[str, ...], study: Any, **environment: str) -> Deferred[None]:
-    made = Command(command, processes=reactor, clock=reactor, environment=dict(os.environ) | environment)
+def run(command: tuple[str, ...], study: Any) -> Deferred[None]:
+    made = Command(command, processes=reactor, clock=reactor)
     return Deferred.fromCoroutine(made(study()))
 
 
@@ -67,7 +67,7 @@ def test_every_placeholder_that_the_configuration_allows_has_a_value(study: Any)
 
 @pytest_twisted.ensureDeferred
 async def test_it_gets_its_arguments_and_the_facts_on_standard_input_and_nothing_secret(
-    study: Any, tmp_path: Path
+    study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process group of its own, no descriptor of ours, and no shell."""
     program = """
@@ -81,11 +81,12 @@ json.dump({
     "directory": os.getcwd(),
 }, open(sys.argv[1], "w"))
 """
+    monkeypatch.setenv("PGPASSWORD", "secret")
     inherited = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(inherited, True)
     try:
         command = python(program, str(tmp_path / "out"), "{study_instance_uid}; exit 1", "*")
-        await run(command, study, PGPASSWORD="secret")
+        await run(command, study)
     finally:
         os.close(inherited)
     found = json.loads((tmp_path / "out").read_text())

@@ -204,5 +204,6 @@ def test_what_is_registered_while_it_stops_is_left_to_the_next_start(bench: Any)
     bench.completion.start()
     bench.completion.interrupt()
     bench.receive()
+    assert not bench.time.clock.getDelayedCalls()
     stop(bench)
     assert bench.states.asked == []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -278,3 +279,30 @@ def test_what_is_not_stable_is_found_without_looking_at_what_is(bench: Bench) ->
     assert "study_by_stable_at" in plan
     assert "SCAN" not in plan
     assert "Seq Scan" not in plan
+
+
+@pytest.fixture
+def on_postgresql(
+    new_postgresql: Callable[[], contextlib.AbstractContextManager[Any]], make: Make
+) -> Iterator[Bench]:
+    with new_postgresql() as engine:
+        yield Bench(engine, make)
+
+
+def test_an_object_that_is_being_registered_is_waited_for(on_postgresql: Bench, promise: Any) -> None:
+    """By another process: its row is not to be seen yet, and it does not touch the study's."""
+    bench, select = on_postgresql, on_postgresql.engine.select
+    bench.register(1)
+    select("BEGIN; SELECT sdcc_lock(2, ARRAY['1.2'])")
+    select("UPDATE instance SET received_at = received_at + interval '30 seconds'")
+    pending = promise(
+        bench.states.make_stable(
+            ["1.2"], quiet_since=after(10), news_since=after(0), now=after(70), means=["post"]
+        )
+    )
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    bench.engine.run(bench.engine.until(lambda: select(waiting) == [(1,)]))
+    select("COMMIT")
+    bench.engine.wait(pending)
+    assert pending.outcome == []
+    assert bench.stable_at == {"1.2": None}
