@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
 
 from sdcc import __version__
 from sdcc.completion.notices import NotDelivered
 from sdcc.completion.post import Post
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#: The first byte of who wants TLS.
-TLS_HANDSHAKE = b"\x16"
+
+
+@dataclass
+class Certificate:
+    """A host's, in a file with its key, and what who trusts it has of it."""
+
+    path: str
+    public: bytes
 
 
 class Service:
     """Answers what it is told to; None: nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Certificate | None = None) -> None:
         self.answer: bytes | None = OK
         self.requests: list[bytes] = []
         self.closed: list[Deferred[None]] = []
         self.begun: Deferred[None] = Deferred()
-        self._port = reactor.listenTCP(0, Factory.forProtocol(self._protocol), interface="127.0.0.1")
+        factory = Factory.forProtocol(self._protocol)
+        if certificate is None:
+            self._port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        else:
+            contexts = DefaultOpenSSLContextFactory(certificate.path, certificate.path)
+            self._port = reactor.listenSSL(0, factory, contexts, interface="127.0.0.1")
         self.number = self._port.getHost().port
 
     def _protocol(self) -> Protocol:
@@ -44,8 +64,6 @@ class Service:
 
             def dataReceived(self, data: bytes) -> None:
                 self.received += data
-                if self.received.startswith(TLS_HANDSHAKE):
-                    self.transport.loseConnection()
                 _, _, body = self.received.partition(b"\r\n\r\n")
                 if body.endswith(b"}\n"):
                     service.requests.append(self.received)
@@ -145,12 +163,57 @@ async def test_what_is_broken_off_closes_its_connection(service: Service, study:
     await service.closed[0]
 
 
+def self_signed(host: str, directory: Path) -> Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = certificate.public_bytes(Encoding.PEM)
+    (directory / "service.pem").write_bytes(public + private)
+    return Certificate(str(directory / "service.pem"), public)
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of the authorities that the system trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    return tmp_path / "trusted.pem"
+
+
+@pytest.mark.parametrize(
+    ("host", "is_trusted", "reason"),
+    [
+        ("localhost", True, None),
+        ("localhost", False, "certificate verify failed"),
+        ("other.example", True, "VerificationError"),
+    ],
+    ids=["trusted", "unknown authority", "another host's"],
+)
 @pytest_twisted.ensureDeferred
-async def test_over_https_nothing_is_said_to_a_service_that_speaks_no_tls(
-    service: Service, study: Any
+async def test_over_https_a_service_must_be_one_that_the_system_trusts(
+    host: str, is_trusted: bool, reason: str | None, study: Any, trusted: Path
 ) -> None:
+    """Nothing is said to another."""
+    certificate = self_signed(host, trusted.parent)
+    trusted.write_bytes(certificate.public if is_trusted else b"")
+    service = Service(certificate)
     made = Post(f"https://localhost:{service.number}/", reactor)
-    with pytest.raises(NotDelivered):
-        await Deferred.fromCoroutine(made(study()))
-    assert service.requests == []
-    assert service.closed
+    posted = Deferred.fromCoroutine(made(study()))
+    try:
+        if reason is None:
+            await posted
+            assert len(service.requests) == 1
+        else:
+            with pytest.raises(NotDelivered, match=reason):
+                await posted
+            assert service.requests == []
+    finally:
+        await service.stop()
