@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.objects import ObjectStore
@@ -15,11 +15,12 @@ from sdcc.config import Configuration
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
-from sdcc.interfaces import IServiceProvider
+from sdcc.interfaces import IObserver, IServiceProvider
 from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import Resolver
 from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
+from sdcc.network.observers import Observers
 from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
 from sdcc.services.commitment.provider import CommitmentProvider
@@ -45,6 +46,7 @@ def _nobody(study_instance_uid: str) -> None:
 class Parts:
     """
     :param is_stopping: asked before each association is let in.
+    :param observers: told of every association, those that SDCC opens included.
 
     :ivar threads: all that have to be started and stopped.
     :ivar caller: of associations to the `[[remote]]`.
@@ -57,7 +59,9 @@ class Parts:
         world: World,
         *,
         is_stopping: Callable[[], bool],
+        observers: Sequence[IObserver] = (),
     ) -> None:
+        self._observers = Observers(observers, world.now)
         self._configuration = configuration
         self._reactor = reactor
         self._world = world
@@ -94,6 +98,7 @@ class Parts:
             resolve=self._resolver,
             maximum_pdu_length=configuration.association.maximum_pdu_length,
             timeouts=Timeouts.of(configuration.association),
+            observers=self._observers,
         )
         self.converter = Converter(reactor, self.objects.scratch)
         self.journal = CommitmentJournal(
@@ -115,6 +120,7 @@ class Parts:
         self.storage = StorageProvider(
             self.objects,
             self.index,
+            reactor,
             lambda: self._waiting.refusal,
             self.completion.registered if self.completion else _nobody,
         )
@@ -181,6 +187,7 @@ class Parts:
             settings=configuration.association,
             clock=self._reactor,
             maximum_waiting=min(MAXIMUM_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2),
+            observers=self._observers,
             at_cut=self.caller.stop,
         )
 

@@ -1,7 +1,8 @@
 """What happens on associations, told to whoever counts, lists or records it.
 
-An observer is called from the reactor's thread, within the hot path of a C-STORE: each call returns at once,
-keeps no more than it must, and never raises.
+An observer is called from the reactor's thread, within the hot path of a C-STORE: each call returns at once
+and keeps no more than it must. None should raise; one that does hurts nobody else, and the log has its first
+fault.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Ending(StrEnum):
     ADMINISTRATOR = "administrator"
     #: By us: a fault of the program.
     PROGRAM_FAULT = "program-fault"
+    #: By us: what it was for is over, or could not be read to its end.
+    GIVEN_UP = "given-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,7 @@ class Durations:
 class StudyTransfer:
     """Instances of one study that a retrieval has sent."""
 
+    #: Empty: of all studies together beyond those that a retrieval tells apart.
     study_instance_uid: str
     patient_id: str | None
     patient_name: str | None
@@ -111,12 +115,16 @@ class OperationFacts:
     sop_class_uid: str
     #: Empty: the request names none.
     sop_instance_uid: str = ""
+    #: Whether SDCC invoked it: all of an association that is ours, and on others the sub-operations of a
+    #: C-GET and what is reported of a Storage Commitment.
+    is_ours: bool = False
+    #: 0110H where an operation of ours was never answered.
     status: int
     #: Bytes of the request's Data Set.
     size: int
-    #: From the whole Command Set to the response.
+    #: From the whole Command Set to the response; of ours, from when it was its turn.
     seconds: float
-    #: Whether the response was sent, or the peer was gone.
+    #: Whether the response was sent, or has come; else the peer was gone.
     is_answered: bool = True
     #: Of a C-STORE that succeeded.
     durations: Durations | None = None

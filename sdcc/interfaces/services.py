@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zope.interface import Attribute, Interface
 
-from sdcc.interfaces.objects import Provenance
+from sdcc.interfaces.objects import Provenance, StoredObject
+from sdcc.interfaces.observation import Durations, StudyTransfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,11 @@ class Outcome:
     offending_element: tuple[int, ...] = ()
     #: For the log alone, without patient data; empty: nothing.
     note: str = ""
+    #: For observers alone, as :class:`~sdcc.interfaces.OperationFacts` has them.
+    durations: Durations | None = None
+    stored: StoredObject | None = None
+    identifier: bytes = field(default=b"", repr=False)
+    transfers: tuple[StudyTransfer, ...] = ()
 
 
 class IOperation(Interface):

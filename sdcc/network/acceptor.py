@@ -51,7 +51,9 @@ class Refused:
     """The association may not be."""
 
     answer: AssociateRJ
-    #: The rule that says so, naming its key and what is allowed.
+    #: That of the rule in :data:`RULES`.
+    name: str
+    #: The rule in words, naming its key and what is allowed.
     rule: str
 
     @property
@@ -91,19 +93,23 @@ Rule: TypeAlias = Callable[[Case], Refused | None]
 STRANGERS_SERVICES = frozenset({conformance.VERIFICATION_SERVICE, conformance.STORAGE_SERVICE})
 
 
-def refused_by_user(reason: RejectReasonUser, rule: str) -> Refused:
+def refused_by_user(name: str, reason: RejectReasonUser, rule: str) -> Refused:
     answer = AssociateRJ(RejectResult.REJECTED_PERMANENT, RejectSource.SERVICE_USER, reason)
-    return Refused(answer=answer, rule=rule)
+    return Refused(answer=answer, name=name, rule=rule)
 
 
-def refused_for_now(reason: RejectReasonPresentation, rule: str) -> Refused:
+def refused_for_now(name: str, reason: RejectReasonPresentation, rule: str) -> Refused:
     answer = AssociateRJ(RejectResult.REJECTED_TRANSIENT, RejectSource.SERVICE_PROVIDER_PRESENTATION, reason)
-    return Refused(answer=answer, rule=rule)
+    return Refused(answer=answer, name=name, rule=rule)
 
 
 def wrong_protocol_version(request: AssociateRQ) -> Refused:
     version = f"{request.protocol_version:04X}H"
-    return Refused(answer=PROTOCOL_VERSION_NOT_SUPPORTED, rule=f"protocol version {version} lacks bit 0")
+    return Refused(
+        answer=PROTOCOL_VERSION_NOT_SUPPORTED,
+        name="protocol_version",
+        rule=f"protocol version {version} lacks bit 0",
+    )
 
 
 def protocol_version(case: Case) -> Refused | None:
@@ -119,6 +125,7 @@ def application_context(case: Case) -> Refused | None:
         return None
     allowed = " or ".join(sorted(conformance.APPLICATION_CONTEXTS))
     return refused_by_user(
+        "application_context",
         RejectReasonUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED,
         f"application context {name[:SHOWN]!r} is not {allowed}",
     )
@@ -130,6 +137,7 @@ def called_ae(case: Case) -> Refused | None:
         return None
     allowed = ", ".join(repr(title) for title in case.locals)
     return refused_by_user(
+        "called_ae",
         RejectReasonUser.CALLED_AE_TITLE_NOT_RECOGNIZED,
         f"called AE title {called!r} is no [[local]] of this port: it has {allowed}",
     )
@@ -147,14 +155,14 @@ def calling_ae(case: Case) -> Refused | None:
         cause = f"[[remote]] {calling!r} calls from {case.remote.address} ([access] check_address)"
     if let_in:
         return None
-    return refused_by_user(RejectReasonUser.CALLING_AE_TITLE_NOT_RECOGNIZED, cause)
+    return refused_by_user("calling_ae", RejectReasonUser.CALLING_AE_TITLE_NOT_RECOGNIZED, cause)
 
 
 def association_limits(case: Case) -> Refused | None:
     exceeded = case.limits.exceeded(case.locals[case.request.called_ae], case.remote)
     if exceeded is None:
         return None
-    return refused_for_now(RejectReasonPresentation.LOCAL_LIMIT_EXCEEDED, exceeded)
+    return refused_for_now("association_limits", RejectReasonPresentation.LOCAL_LIMIT_EXCEEDED, exceeded)
 
 
 def circumstances(case: Case) -> Refused | None:
@@ -166,7 +174,7 @@ def circumstances(case: Case) -> Refused | None:
         cause = case.circumstances.storage_refusal()
     if cause is None:
         return None
-    return refused_for_now(RejectReasonPresentation.TEMPORARY_CONGESTION, cause)
+    return refused_for_now("circumstances", RejectReasonPresentation.TEMPORARY_CONGESTION, cause)
 
 
 def proposes_only_storage(case: Case) -> bool:
@@ -225,6 +233,9 @@ class Acceptor:
         self._circumstances = circumstances
         self._resolve = resolve
         self._remotes = {remote.ae_title: remote for remote in configuration.remotes}
+
+    def is_remote(self, ae_title: str) -> bool:
+        return ae_title in self._remotes
 
     async def judge(
         self, request: AssociateRQ, address: str, locals_: Mapping[str, Local]

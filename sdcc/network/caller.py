@@ -19,9 +19,10 @@ from zope.interface import implementer
 
 from sdcc import conformance
 from sdcc.config import Remote
-from sdcc.interfaces import ICaller
+from sdcc.interfaces import AssociationLost, Ending, ICaller
 from sdcc.network.addresses import IPAddress, Resolve, literal
 from sdcc.network.lost import NotConnected
+from sdcc.network.observers import NOBODY, Observers
 from sdcc.network.own_association import OwnAssociation
 from sdcc.network.timeouts import Timeouts
 from sdcc.printable import printable
@@ -61,6 +62,7 @@ class Caller:
     :param reactor: a reactor, for connections and for the time.
     :param resolve: gives the addresses of a host name, none where it has none; it may hang.
     :param maximum_pdu_length: announced to every peer.
+    :param observers: told of each association, and of each that came to nothing.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class Caller:
         resolve: Resolve,
         maximum_pdu_length: int,
         timeouts: Timeouts,
+        observers: Observers = NOBODY,
     ) -> None:
         self._remotes = {remote.ae_title: remote for remote in remotes if remote.port is not None}
         self._reactor = reactor
         self._resolve = resolve
         self._maximum_pdu_length = maximum_pdu_length
         self._timeouts = timeouts
+        self._observers = observers
         self._numbers = count(1)
         #: Those that stand: the reactor knows them as long.
         self._open: WeakSet[OwnAssociation] = WeakSet()
@@ -94,12 +98,30 @@ class Caller:
             raise NotConnected(f"{called_ae!r} is no [[remote]] with a port")
         if self._is_stopped:
             raise NotConnected(STOPPING)
+        try:
+            return await self._established(remote, calling_ae, contexts)
+        except AssociationLost as lost:
+            self._observers.not_opened(called_ae, str(lost))
+            raise
+
+    async def _established(
+        self, remote: Remote, calling_ae: str, contexts: Sequence[ProposedContext]
+    ) -> OwnAssociation:
+        number, called_ae = next(self._numbers), remote.ae_title
         association = OwnAssociation(
             self._request(called_ae, calling_ae, contexts),
             maximum_length=self._maximum_pdu_length,
             clock=self._reactor,
             timeouts=self._timeouts,
-            name=printable(f"{calling_ae}->{called_ae}({next(self._numbers)})"),
+            name=printable(f"{calling_ae}->{called_ae}({number})"),
+            opened=lambda address: self._observers.opened(
+                number=number,
+                calling_ae=calling_ae,
+                called_ae=called_ae,
+                address=address,
+                is_ours=True,
+                is_remote=True,
+            ),
         )
         connecting = Deferred.fromCoroutine(self._connect(remote, association))
         self._connecting.add(connecting)
@@ -125,7 +147,7 @@ class Caller:
         for connecting in [*self._connecting]:
             connecting.cancel()
         for association in [*self._open]:
-            association.fail(NotConnected(STOPPING))
+            association.fail(NotConnected(STOPPING), Ending.STOPPING)
 
     def _request(self, called_ae: str, calling_ae: str, contexts: Sequence[ProposedContext]) -> AssociateRQ:
         assert 0 < len(contexts) <= MAXIMUM_CONTEXTS

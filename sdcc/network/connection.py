@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol as TypingProtocol
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IWriteDescriptor
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -47,6 +48,12 @@ class TCPTransport(Pausable, TypingProtocol):
     def setTcpNoDelay(self, enabled: bool) -> None: ...
     def setTcpKeepAlive(self, enabled: bool) -> None: ...
     def getPeer(self) -> IAddress: ...
+
+
+def peer_of(transport: TCPTransport) -> IPv4Address | IPv6Address:
+    peer = transport.getPeer()
+    assert isinstance(peer, IPv4Address | IPv6Address)
+    return peer
 
 
 class Connection(Protocol):

@@ -24,7 +24,15 @@ from sdcc.dimse.command import CommandError, CommandField
 from sdcc.dimse.fragments import DataSetPiece, Received
 from sdcc.dimse.messages import CancelRequest, Request, Response
 from sdcc.dimse.status import Status
-from sdcc.interfaces import AssociationLost, IConversation, IOperation, Outcome, Session
+from sdcc.interfaces import (
+    AssociationLost,
+    Ending,
+    IConversation,
+    IOperation,
+    OperationFacts,
+    Outcome,
+    Session,
+)
 from sdcc.network.conversation import Conversation, Silence
 from sdcc.network.flow import Flow, Hold
 from sdcc.network.inbox import Inbox
@@ -68,7 +76,7 @@ class Channel(Protocol):
     def answer_release(self) -> None:
         """Everything before the peer's A-RELEASE-RQ is answered."""
 
-    def abort(self, cause: str) -> None:
+    def abort(self, cause: str, ending: Ending) -> None:
         """The peer broke PS3.7, or it cannot go on; `cause` is for the log."""
 
     def progressed(self) -> None:
@@ -78,6 +86,9 @@ class Channel(Protocol):
         self, performance: Performance, outcome: Outcome, seconds: float, *, answered: bool
     ) -> None:
         """An operation has ended."""
+
+    def invoked(self, operation: OperationFacts) -> None:
+        """A request of ours has been answered, or will not be any more."""
 
     def drained(self) -> None:
         """After :meth:`Exchange.drain`: nothing is under way any more."""
@@ -112,12 +123,14 @@ class Exchange:
         self._clock = clock
         self._sender = Sender(
             send=channel.send,
-            abort=channel.abort,
+            abort=partial(channel.abort, ending=Ending.GIVEN_UP),
             progressed=channel.progressed,
             maximum_length=maximum_length,
             clock=clock,
         )
-        self._requests = Requests(self._sender, own_contexts(contexts, is_requestor=False))
+        self._requests = Requests(
+            self._sender, own_contexts(contexts, is_requestor=False), clock=clock, invoked=channel.invoked
+        )
         self._new_session = new_session
         self._silent_session = new_session(Silence(self._requests))
         self._inbox = Inbox(contexts)
@@ -219,7 +232,7 @@ class Exchange:
             if self._is_release_asked and self._has_answered_all:
                 self._channel.answer_release()
         except CommandError as error:
-            self._channel.abort(str(error))
+            self._channel.abort(str(error), Ending.PROTOCOL_FAULT)
         except Exception:  # the boundary: a fault of the program costs this association alone
             self._program_fault(Failure())
         finally:
@@ -356,9 +369,9 @@ class Exchange:
         self._account.end_operation()
         if current.conversation is not None:
             current.conversation.end("the operation has ended")
+        answered = not self._is_over and self._answer(current, outcome)
         self._current = self._completion = None
         self._is_performing = False
-        answered = not self._is_over and self._answer(current, outcome)
         seconds = self._clock.seconds() - current.started
         self._channel.performed(current, outcome, seconds, answered=answered)
         self.serve()
@@ -369,7 +382,7 @@ class Exchange:
         try:
             self._sender.send_at_once(current.context.id, response, outcome.data_set)
         except AssociationLost as lost:  # it is there, but can take no message
-            self._channel.abort(str(lost))
+            self._channel.abort(str(lost), Ending.PROTOCOL_FAULT)
             return False
         return True
 
@@ -380,7 +393,7 @@ class Exchange:
 
     def _program_fault(self, failure: Failure) -> None:
         self._log.failure("an operation failed", failure)
-        self._channel.abort("fault of the program")
+        self._channel.abort("fault of the program", Ending.PROGRAM_FAULT)
 
     async def _abandon(self, operation: IOperation) -> None:
         await operation.abandon()

@@ -20,8 +20,8 @@ from zope.interface import implementer
 
 from sdcc.dimse.command import CommandError
 from sdcc.dimse.messages import Request, Response
-from sdcc.interfaces import AssociationLost, IOwnAssociation
-from sdcc.network.connection import Connection
+from sdcc.interfaces import AssociationLost, Ending, IAssociationWatch, IOwnAssociation, OperationFacts
+from sdcc.network.connection import Connection, peer_of
 from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse
 from sdcc.network.own_exchange import OwnExchange
 from sdcc.network.timeouts import Timeouts
@@ -54,6 +54,7 @@ class OwnAssociation(Connection):
     :param request: what will be asked for as soon as the connection stands.
     :param maximum_length: bytes of the longest P-DATA-TF that `request` announces.
     :param name: for the log.
+    :param opened: told of the peer's IP address when the association is established.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class OwnAssociation(Connection):
         clock: IReactorTime,
         timeouts: Timeouts,
         name: str,
+        opened: Callable[[str], IAssociationWatch | None],
     ) -> None:
         association = Association(Role.REQUESTOR, maximum_length=maximum_length)
         super().__init__(association, clock, timeouts.artim)
@@ -72,6 +74,8 @@ class OwnAssociation(Connection):
         self._request = request
         self._timeouts = timeouts
         self._name = name
+        self._opened = opened
+        self._watch: IAssociationWatch | None = None
         #: The step under way, and whether what ends it has come.
         self._awaited: Deferred[None] | None = None
         self._has_come = False
@@ -82,6 +86,7 @@ class OwnAssociation(Connection):
         self._is_closed = False
         #: How the association ended.
         self._lost: AssociationLost | None = None
+        self._ending = Ending.CONNECTION_LOST
 
     # --- steps ---
 
@@ -107,6 +112,7 @@ class OwnAssociation(Connection):
             clock=self._clock,
             timeout=self._timeouts.dimse,
         )
+        self._watch = self._opened(peer_of(self.transport).host)
         self.transport.registerProducer(self, True)
         proposed = len(self._request.presentation_contexts)
         self._say(log.info, f"opened, {len(contexts)} of {proposed} contexts accepted")
@@ -140,7 +146,7 @@ class OwnAssociation(Connection):
             await self.released()
 
     def abort(self) -> None:
-        self.fail(AssociationAborted("SDCC gave it up"))
+        self.fail(AssociationAborted("SDCC gave it up"), Ending.GIVEN_UP)
 
     @property
     def _gone(self) -> AssociationLost:
@@ -155,7 +161,7 @@ class OwnAssociation(Connection):
         self._has_come = False
         self._awaited = Deferred()
         error = NoResponse(f"no answer to {sent} within {timeout:g} s")
-        expiry = self._clock.callLater(timeout, self._lose, error)
+        expiry = self._clock.callLater(timeout, self._lose, error, Ending.TIMEOUT)
         try:
             await self._awaited
         finally:
@@ -171,12 +177,18 @@ class OwnAssociation(Connection):
         if self.association.may_send_data:
             self.perform(self.association.send_data(pdus))
 
-    def fail(self, error: AssociationLost) -> None:
+    def invoked(self, operation: OperationFacts) -> None:
+        if self._watch is not None:
+            self._watch.performed(operation)
+            if self._lost is not None:
+                self._tell_end()
+
+    def fail(self, error: AssociationLost, ending: Ending) -> None:
         """Leave nothing behind, whatever state this is in."""
         is_stuck = self._is_paused  # before the abort, with which the socket may take the rest and no close
         if self.association.may_abort:
             self.perform(self.association.abort())
-            self._lose(error)
+            self._lose(error, ending)
         if is_stuck and not self._is_closed:
             self.transport.abortConnection()  # the peer does not read
         elif not self._is_closed:
@@ -195,7 +207,7 @@ class OwnAssociation(Connection):
         super().connectionLost(reason)
         if self._is_released:
             self._has_come = True
-            self._lose(AssociationAborted("the association was released"))
+            self._lose(AssociationAborted("the association was released"), Ending.RELEASED)
 
     def pauseProducing(self) -> None:
         self._is_paused = True
@@ -225,11 +237,14 @@ class OwnAssociation(Connection):
                 if self.association.may_answer_release:
                     self.perform(self.association.answer_release())
                 if not collision:
-                    self._lose(AssociationAborted("the peer released the association"))
+                    self._lose(AssociationAborted("the peer released the association"), Ending.RELEASED)
             case AbortIndication(source, reason):
-                self._lose(AssociationAborted(f"the peer aborted, source {source:d}, reason {reason:d}"))
+                error = AssociationAborted(f"the peer aborted, source {source:d}, reason {reason:d}")
+                self._lose(error, Ending.PEER_ABORT)
+            case ProviderAbortIndication(_, ""):
+                self._lose(AssociationAborted("the connection was lost"), Ending.CONNECTION_LOST)
             case ProviderAbortIndication(_, cause):
-                self._lose(AssociationAborted(cause or "the connection was lost"))
+                self._lose(AssociationAborted(cause), Ending.PROTOCOL_FAULT)
 
     def _received(self, received: list[Fragment]) -> None:
         try:
@@ -237,12 +252,12 @@ class OwnAssociation(Connection):
                 raise CommandError("the peer sent a message before any request")
             self._exchange.receive(received)
         except CommandError as error:
-            self.fail(AssociationAborted(str(error)))
+            self.fail(AssociationAborted(str(error)), Ending.PROTOCOL_FAULT)
 
-    def _lose(self, error: AssociationLost) -> None:
+    def _lose(self, error: AssociationLost, ending: Ending) -> None:
         """The first error counts."""
         if self._lost is None:
-            self._lost = error
+            self._lost, self._ending = error, ending
             if self._exchange is not None and self._is_released:
                 self._say(log.info, f"released, operations: {self._exchange.answered}")
             elif self._exchange is not None:
@@ -255,8 +270,16 @@ class OwnAssociation(Connection):
             self._exchange.hand_on()
             if self._lost is not None:
                 self._exchange.end(self._lost)
+                if not self._exchange.is_under_way:
+                    self._tell_end()
         if self._awaited is not None and not self._awaited.called and (self._has_come or self._lost):
             self._awaited.callback(None)
+
+    def _tell_end(self) -> None:
+        """When no request is under way any more."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.ended(self._ending, printable(str(self._lost)))
 
     def _say(self, say: Callable[..., None], what: str) -> None:
         say("{line}", line=f"{self._name} {printable(what)}")

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from sdcc.dimse.command import CommandError
 from sdcc.dimse.fragments import CommandReceived, MessageAssembler
 from sdcc.dimse.messages import Message, Request, Response, command_name
-from sdcc.interfaces import AssociationLost
+from sdcc.interfaces import AssociationLost, Ending, OperationFacts
 from sdcc.network.lost import AssociationAborted, NoResponse
 from sdcc.network.progress import ProgressWatch
 from sdcc.network.requests import Requests, own_contexts
@@ -28,8 +28,11 @@ class Channel(Protocol):
     def send(self, pdus: bytes) -> None:
         """Send P-DATA-TF PDUs; nothing happens where the association is gone."""
 
-    def fail(self, error: AssociationLost) -> None:
+    def fail(self, error: AssociationLost, ending: Ending) -> None:
         """Abort, and tell whoever waits or asks why."""
+
+    def invoked(self, operation: OperationFacts) -> None:
+        """A request has been answered, or will not be any more."""
 
 
 class OwnExchange:
@@ -52,12 +55,14 @@ class OwnExchange:
         self._assembler = MessageAssembler(contexts)
         self._sender = Sender(
             send=channel.send,
-            abort=lambda cause: channel.fail(AssociationAborted(cause)),
+            abort=lambda cause: channel.fail(AssociationAborted(cause), Ending.GIVEN_UP),
             maximum_length=maximum_length,
             clock=clock,
             progressed=self._progressed,
         )
-        self._requests = Requests(self._sender, own_contexts(contexts, is_requestor=True))
+        self._requests = Requests(
+            self._sender, own_contexts(contexts, is_requestor=True), clock=clock, invoked=channel.invoked
+        )
         self._progress = ProgressWatch(
             clock,
             timeout,
@@ -122,7 +127,8 @@ class OwnExchange:
         while self._responses:
             self._progressed()
             if not self._requests.take(self._responses.pop(0)):
-                self._channel.fail(AssociationAborted("the peer sent what is no response to our request"))
+                error = AssociationAborted("the peer sent what is no response to our request")
+                self._channel.fail(error, Ending.PROTOCOL_FAULT)
 
     def pause(self) -> None:
         """The transport takes no more for now."""
@@ -145,4 +151,4 @@ class OwnExchange:
 
     def _expired(self) -> None:
         what = f"no more of {self._asked} taken" if self._sender.is_paused else f"no answer to {self._asked}"
-        self._channel.fail(NoResponse(f"{what} within {self._timeout:g} s"))
+        self._channel.fail(NoResponse(f"{what} within {self._timeout:g} s"), Ending.TIMEOUT)

@@ -7,32 +7,28 @@ are :mod:`sdcc.network.exchange`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import ensureDeferred
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sdcc.config import AssociationSettings, Local
-from sdcc.conformance import SOPClass
+from sdcc.config import Local
 from sdcc.dimse.messages import command_name
 from sdcc.dimse.status import Status
-from sdcc.interfaces import Outcome, Provenance, Session
-from sdcc.network.acceptor import Accepted, Acceptor, Refused, wrong_protocol_version
-from sdcc.network.connection import Connection
+from sdcc.interfaces import Ending, IAssociationWatch, OperationFacts, Outcome, Provenance, Session
+from sdcc.network import facts
+from sdcc.network.acceptor import Accepted, Refused, wrong_protocol_version
+from sdcc.network.connection import Connection, peer_of
 from sdcc.network.exchange import Exchange, Performance
 from sdcc.network.flow import Flow, Hold
-from sdcc.network.gathering import Gathering
-from sdcc.network.limits import Account, AssociationLimits, WaitingBytes
+from sdcc.network.limits import Account
 from sdcc.network.progress import ProgressWatch
-from sdcc.network.refusals import RefusalLog
+from sdcc.network.surroundings import Surroundings
 from sdcc.printable import ae_value, byte_count, printable
-from sdcc.services.registry import Registry
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.codes import AbortSource
 from sdcc.upper_layer.encoding import SHOWN
@@ -60,30 +56,17 @@ READ_SIZE = 256 * 1024
 ORDINARY = frozenset({Status.SUCCESS, Status.CANCEL})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all associations of a process share."""
-
-    acceptor: Acceptor
-    registry: Registry
-    sop_classes: Mapping[str, SOPClass]
-    limits: AssociationLimits
-    waiting: WaitingBytes
-    settings: AssociationSettings
-    clock: IReactorTime
-    refusals: RefusalLog
-    gathering: Gathering
-    #: Numbers the associations of this process, for the log.
-    next_number: Callable[[], int]
-
-
 @implementer(IPushProducer)
 class AcceptorProtocol(Connection):
     """One connection to a port of ours.
 
     :param locals_: the local AEs of that port, by title.
     :param closed: called when the connection is gone and nothing of it is under way any more.
+
+    :ivar number: of its association, once one was asked for; as the log has it.
     """
+
+    number = 0
 
     def __init__(
         self,
@@ -105,12 +88,19 @@ class AcceptorProtocol(Connection):
         self._gathered = 0
         self._is_in_log = False
         self._performed_count = 0
+        self._watch: IAssociationWatch | None = None
+        #: How the association ended, in a word and for the log; None: it has not.
+        self._ending: tuple[Ending, str] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an association."""
+        return self._accepted is not None
 
     # --- the transport ---
 
     def connectionMade(self) -> None:
-        peer = self.transport.getPeer()
-        assert isinstance(peer, IPv4Address | IPv6Address)
+        peer = peer_of(self.transport)
         self._address = peer.host
         self._name = f"{peer.host}:{peer.port}"
         self._flow = Flow(self.transport)
@@ -134,7 +124,7 @@ class AcceptorProtocol(Connection):
         self._flow.close()
         self._hold(0)
         super().connectionLost(reason)
-        self._end("the connection was lost")
+        self._end(Ending.CONNECTION_LOST, "the connection was lost")
         if not self._is_in_log and self._has_sent:
             self._log_stranger("{name} left before its A-ASSOCIATE-RQ was whole")
         ensureDeferred(self._settle()).addErrback(self._program_fault)
@@ -149,6 +139,7 @@ class AcceptorProtocol(Connection):
     async def _settle(self) -> None:
         if self._exchange is not None:
             await self._exchange.settled()
+        self._tell_end()
         self._closed(self)
 
     # the transport's view of us, as the producer of our answers
@@ -176,22 +167,22 @@ class AcceptorProtocol(Connection):
                 ensureDeferred(self._judge(request)).addErrback(self._program_fault)
             case AssociateRejected(request):
                 self._requested(request)
-                self._log_refusal(wrong_protocol_version(request))
+                self._refused(request, wrong_protocol_version(request))
             case ReleaseIndication():
                 if self._exchange is not None:
                     self._exchange.receive_release()
             case AbortIndication(source, reason):
                 by = "the peer" if source == AbortSource.SERVICE_USER else "the peer's service-provider"
-                self._aborted(f"by {by}, source {source:d}, reason {reason:d}")
+                self._aborted(f"by {by}, source {source:d}, reason {reason:d}", Ending.PEER_ABORT)
+            case ProviderAbortIndication(_, ""):
+                self._aborted("by the loss of its connection", Ending.CONNECTION_LOST)
             case ProviderAbortIndication(reason, cause):
-                self._aborted(
-                    f"source 2, reason {reason:d}: {cause}" if cause else "by the loss of its connection"
-                )
+                self._aborted(f"source 2, reason {reason:d}: {cause}", Ending.PROTOCOL_FAULT)
 
     def _requested(self, request: AssociateRQ) -> None:
         self._is_in_log = True
-        number = self._surroundings.next_number()
-        self._name = f"{printable(request.called_ae)}<-{printable(request.calling_ae)}({number})"
+        self.number = self._surroundings.next_number()
+        self._name = f"{printable(request.called_ae)}<-{printable(request.calling_ae)}({self.number})"
 
     async def _judge(self, request: AssociateRQ) -> None:
         judgement = await self._surroundings.acceptor.judge(request, self._address, self._locals)
@@ -199,12 +190,22 @@ class AcceptorProtocol(Connection):
             if isinstance(judgement, Accepted):
                 self._surroundings.limits.release(judgement.slot)
         elif isinstance(judgement, Refused):
-            self._log_refusal(judgement)
+            self._refused(request, judgement)
             self.perform(self.association.reject(judgement.answer))
         else:
             self._establish(request, judgement)
 
-    def _log_refusal(self, refused: Refused) -> None:
+    def _refused(self, request: AssociateRQ, refused: Refused) -> None:
+        around = self._surroundings
+        around.observers.refused(
+            lambda: facts.refused(
+                request,
+                refused,
+                self._address,
+                is_local=request.called_ae in self._locals,
+                is_remote=around.acceptor.is_remote(request.calling_ae),
+            )
+        )
         self._log_stranger(
             "{name} refused {codes}: {rule} (from {address})",
             codes=refused.codes,
@@ -256,6 +257,14 @@ class AcceptorProtocol(Connection):
             line=f"{self._name} opened from {self._address}, {len(accepted.contexts)} of "
             f"{len(request.presentation_contexts)} contexts accepted",
         )
+        self._watch = around.observers.opened(
+            number=self.number,
+            calling_ae=provenance.calling_ae,
+            called_ae=provenance.called_ae,
+            address=self._address,
+            is_ours=False,
+            is_remote=around.acceptor.is_remote(request.calling_ae),
+        )
         self.perform(self.association.accept(accepted.answer))
 
     def _read_on(self) -> None:
@@ -272,12 +281,12 @@ class AcceptorProtocol(Connection):
         if self.association.may_answer_release:
             self.perform(self.association.answer_release())
             log.info("{line}", line=f"{self._name} released, operations: {self._performed_count}")
-            self._end("the peer released the association")
+            self._end(Ending.RELEASED, "the peer released the association")
 
-    def abort(self, cause: str) -> None:
+    def abort(self, cause: str, ending: Ending) -> None:
         if self.association.may_abort:
             self.perform(self.association.abort())
-            self._aborted(f"source 0: {cause}")
+            self._aborted(f"source 0: {cause}", ending)
 
     def progressed(self) -> None:
         if self._progress is not None:
@@ -299,9 +308,17 @@ class AcceptorProtocol(Connection):
             line=f"{self._name} {self._described(performance)} {outcome.status:04X} "
             f"{size}{seconds * 1000:.1f} ms{before}{unanswered}{': ' if told else ''}{told}",
         )
+        if self._watch is not None:
+            self._watch.performed(facts.performed(performance, outcome, seconds, is_answered=answered))
+            if self._ending is not None:
+                self._tell_end()
+
+    def invoked(self, operation: OperationFacts) -> None:
+        if self._watch is not None:
+            self._watch.performed(operation)
 
     def drained(self) -> None:
-        self.abort("SDCC is stopping")
+        self.abort("SDCC is stopping", Ending.STOPPING)
         self._flow.close()  # what had come before may yet say that the association is over
         self.transport.loseConnection()
 
@@ -324,14 +341,14 @@ class AcceptorProtocol(Connection):
 
     def cut(self) -> None:
         """End at once."""
-        self.abort("SDCC is stopping")
+        self.abort("SDCC is stopping", Ending.STOPPING)
         self.transport.abortConnection()
 
     def _close(self, cause: str) -> None:
         """End at once, without an A-ABORT: what is not sent yet is dropped."""
         if self._accepted is not None:
             log.warn("{name} closed: {cause}", name=self._name, cause=cause)
-            self._end("the association was closed")
+            self._end(Ending.PROTOCOL_FAULT, f"the association was closed: {cause}")
         elif self.association.state is not State.STA13:  # of which the log says already how it ended
             self._is_in_log = True
             self._log_stranger("{name} closed: {cause}", cause=cause)
@@ -339,13 +356,13 @@ class AcceptorProtocol(Connection):
         self.transport.abortConnection()
 
     def _idle(self) -> None:
-        self.abort(f"no progress for {self._surroundings.settings.idle_timeout:g} s")
+        self.abort(f"no progress for {self._surroundings.settings.idle_timeout:g} s", Ending.TIMEOUT)
 
-    def _aborted(self, how: str) -> None:
+    def _aborted(self, how: str, ending: Ending) -> None:
         log.warn("{name} aborted {how}", name=self._name, how=how)
-        self._end(f"the association was aborted {how}")
+        self._end(ending, f"the association was aborted {how}")
 
-    def _end(self, cause: str) -> None:
+    def _end(self, ending: Ending, cause: str) -> None:
         """The association exists no more; its connection may, until the peer closes it."""
         self._flow.open_for_good()
         if self._progress is not None:
@@ -355,7 +372,16 @@ class AcceptorProtocol(Connection):
         if self._accepted is not None:
             self._surroundings.limits.release(self._accepted.slot)
             self._accepted = None
+            self._ending = ending, cause
+            if self._exchange is None or not self._exchange.is_performing:
+                self._tell_end()
+
+    def _tell_end(self) -> None:
+        """When nothing is performed any more: what had come whole still is."""
+        watch, self._watch = self._watch, None
+        if watch is not None and self._ending is not None:
+            watch.ended(*self._ending)
 
     def _program_fault(self, failure: Failure) -> None:
         log.failure("{name} failed", failure, name=self._name)
-        self.abort("fault of the program")
+        self.abort("fault of the program", Ending.PROGRAM_FAULT)

@@ -5,18 +5,19 @@ Whoever has the association hands over the responses that come, and knows what e
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from sdcc.conformance import STORAGE_COMMITMENT
 from sdcc.dimse.command import RESPONSE
 from sdcc.dimse.messages import Request, Response
 from sdcc.dimse.status import Status
-from sdcc.interfaces import AssociationLost, IRequests
+from sdcc.interfaces import AssociationLost, IRequests, OperationFacts
 from sdcc.network.sending import Sender
 from sdcc.upper_layer.negotiation import PresentationContext
 
@@ -47,11 +48,21 @@ class Requests:
     """One request at a time (PS3.7 D.3.3.3); whoever comes meanwhile waits for its turn.
 
     :param contexts: of :func:`own_contexts`.
+    :param invoked: told of each request whose turn has come, when it is answered or never will be.
     """
 
-    def __init__(self, sender: Sender, contexts: Mapping[int, PresentationContext]) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        contexts: Mapping[int, PresentationContext],
+        *,
+        clock: IReactorTime,
+        invoked: Callable[[OperationFacts], None],
+    ) -> None:
         self.contexts = contexts
         self._sender = sender
+        self._clock = clock
+        self._invoked = invoked
         self._turn = DeferredLock()
         self._message_id = 0
         self._asked: Request | None = None
@@ -75,22 +86,31 @@ class Requests:
         await self._turn.acquire()
         try:
             self._check()
+        except AssociationLost:
+            self._turn.release()
+            raise
+        started = self._clock.seconds()
+        size, response = 0, None
+        try:
             asked = replace(message, message_id=self._next_id(), has_data_set=data_set is not None)
             answer: Deferred[Response] = Deferred()
             self._asked, self._answer = asked, answer
             if data_set is None:
                 await self._sender.send(context_id, asked.encode())
             else:
-                await self._sender.stream(context_id, asked.encode(), data_set)
+                size = await self._sender.stream(context_id, asked.encode(), data_set)
             self._check()
             self.is_awaiting = not answer.called
-            return await answer
+            response = await answer
+            return response
         finally:
             if self.is_awaiting:  # who asked has given up, and what comes would answer nothing
                 self._sender.abort("a request was given up before its answer")
             self._asked = self._answer = None
             self.is_awaiting = False
             self._turn.release()
+            seconds = self._clock.seconds() - started
+            self._invoked(_facts(message, response, size=size, seconds=seconds))
 
     def take(self, response: Response) -> bool:
         """Take a response that came; gives whether it is one to what was asked."""
@@ -121,3 +141,20 @@ class Requests:
     def _next_id(self) -> int:
         self._message_id = self._message_id % MAXIMUM_MESSAGE_ID + 1
         return self._message_id
+
+
+def _facts(request: Request, response: Response | None, *, size: int, seconds: float) -> OperationFacts:
+    """
+    :param response: the last; None: it never came.
+    :param size: bytes of the request's Data Set.
+    """
+    return OperationFacts(
+        command_field=request.command_field,
+        sop_class_uid=request.affected_sop_class_uid or "",
+        sop_instance_uid=request.affected_sop_instance_uid or "",
+        is_ours=True,
+        status=Status.PROCESSING_FAILURE if response is None else response.status,
+        size=size,
+        seconds=seconds,
+        is_answered=response is not None,
+    )

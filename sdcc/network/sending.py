@@ -114,8 +114,8 @@ class Sender:
             self._message.release()
         await self.room()
 
-    async def stream(self, context_id: int, command_set: bytes, data_set: AsyncIterator[bytes]) -> None:
-        """Send a message of whose Data Set no more is asked for than the transport takes.
+    async def stream(self, context_id: int, command_set: bytes, data_set: AsyncIterator[bytes]) -> int:
+        """Send a message of whose Data Set no more is asked for than the transport takes; gives its bytes.
 
         :raises AssociationLost: the message is not sent, or not whole.
         :raises Exception: what `data_set` raised; the association is aborted then, because a message that
@@ -123,6 +123,7 @@ class Sender:
         """
         await self._message.acquire()
         has_begun = False
+        size = 0
         try:
             await self.room()
             command = b"".join(fragments(context_id, command_set, maximum_length=self._maximum_length))
@@ -130,10 +131,12 @@ class Sender:
             async for chunk in data_set:
                 # The Command Set goes with the first of it, not before: it may be that nothing can be read.
                 before, has_begun = () if has_begun else ((command,),), True
+                size += len(chunk)
                 await self._portions(chain(before, cutter.pieces(chunk)))
             self._left -= MESSAGE_SHARE
             await self._portions([(cutter.end(),)] if has_begun else [(command, cutter.end())])
             self._progressed()
+            return size
         except AssociationLost:
             raise
         except BaseException:

@@ -11,11 +11,14 @@ from twisted.internet.protocol import ServerFactory
 
 from sdcc.config import AssociationSettings, Local
 from sdcc.conformance import SOPClass
+from sdcc.interfaces import Ending
 from sdcc.network.acceptor import Acceptor
 from sdcc.network.gathering import Gathering
 from sdcc.network.limits import AssociationLimits, WaitingBytes
-from sdcc.network.protocol import AcceptorProtocol, Surroundings
+from sdcc.network.observers import NOBODY, Observers
+from sdcc.network.protocol import AcceptorProtocol
 from sdcc.network.refusals import ELSEWHERE, RefusalLog
+from sdcc.network.surroundings import Surroundings
 from sdcc.services.registry import Registry
 
 #: Connections that have no association: before A-ASSOCIATE-RQ, or after the end until the peer closes.
@@ -30,6 +33,7 @@ class AssociationServer:
 
     :param maximum_waiting: connections without an association; one more is closed at once, so that
         descriptors are left for those that have one.
+    :param observers: told of each association, and of each that was refused.
     :param at_cut: called at the stop when associations are cut: what is done for them elsewhere ends too.
     """
 
@@ -45,6 +49,7 @@ class AssociationServer:
         clock: IReactorTime,
         maximum_waiting: int = MAXIMUM_WAITING,
         gathering: Gathering | None = None,
+        observers: Observers = NOBODY,
         at_cut: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
@@ -60,6 +65,7 @@ class AssociationServer:
             clock=clock,
             refusals=self._refusals,
             gathering=gathering or Gathering(),
+            observers=observers,
             next_number=itertools.count(1).__next__,
         )
         self._limits = limits
@@ -94,6 +100,19 @@ class AssociationServer:
         self._connections.pop(connection, None)
         if self._all_closed is not None and not self._connections:
             self._all_closed.callback(None)
+
+    @property
+    def associations(self) -> Mapping[int, AcceptorProtocol]:
+        """Those that are open, by number."""
+        return {connection.number: connection for connection in self._connections if connection.is_open}
+
+    def abort(self, number: int) -> bool:
+        """Abort an association, as an administrator asked for it; gives whether there was one."""
+        connection = self.associations.get(number)
+        if connection is None:
+            return False
+        connection.abort("an administrator asked for it", Ending.ADMINISTRATOR)
+        return True
 
     async def stop(self) -> None:
         """End idle associations now, others when what is under way is done, all after `drain_timeout`."""

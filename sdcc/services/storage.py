@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -21,6 +22,7 @@ from sdcc.interfaces import (
     Announcement,
     CannotUnderstand,
     DataSetMismatch,
+    Durations,
     IIndex,
     IObjectStore,
     IOperation,
@@ -48,6 +50,7 @@ STATUSES: tuple[tuple[type[NotStored], Status], ...] = (
 class StorageProvider:
     """C-STORE.
 
+    :param clock: measures what a C-STORE takes.
     :param congestion: why no more can be taken into memory at present; None: it can.
     :param registered: told, at once, of the Study Instance UID of each object that has been.
     """
@@ -61,11 +64,13 @@ class StorageProvider:
         self,
         objects: IObjectStore,
         index: IIndex,
+        clock: IReactorTime,
         congestion: Callable[[], str | None] = lambda: None,
         registered: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._objects = objects
         self._index = index
+        self._clock = clock
         self._congestion = congestion
         self._registered = registered
         self._removals: set[Deferred[None]] = set()
@@ -89,7 +94,7 @@ class StorageProvider:
             transfer_syntax_uid=transfer_syntax_uid,
             provenance=session.provenance,
         )
-        return _Store(self._objects.begin(announcement, session.on_written), self._keep)
+        return _Store(self._objects.begin(announcement, session.on_written), self._keep, self._clock)
 
     async def settle(self) -> None:
         """Wait for the removal of files whose operations have been answered.
@@ -100,12 +105,14 @@ class StorageProvider:
         while self._removals:
             await DeferredList(list(self._removals))
 
-    async def _keep(self, reception: IReception) -> None:
+    async def _keep(self, reception: IReception) -> tuple[StoredObject, float]:
         """Return when the object is safe; a file that took part and is not wanted goes away.
 
+        :returns: the object, and when its file was durable.
         :raises NotStored: the object is not kept, as far as is known.
         """
         stored: StoredObject = await reception.complete()
+        synced = self._clock.seconds()
         path = stored.file.path
         try:
             registered = await self._index.register(stored)
@@ -121,6 +128,7 @@ class StorageProvider:
         self._registered(stored.study.study_instance_uid)
         if registered.replaced is not None:
             self._remove_later(self._objects.remove(registered.replaced), registered.replaced)
+        return stored, synced
 
     async def _settle(self, path: str, doubt: OutcomeUnknown) -> None:
         """When the outcome is known, which may take long, remove the file that lost."""
@@ -157,18 +165,26 @@ class _Store:
 
     _log = Logger()
 
-    def __init__(self, reception: IReception, keep: Callable[[IReception], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        reception: IReception,
+        keep: Callable[[IReception], Awaitable[tuple[StoredObject, float]]],
+        clock: IReactorTime,
+    ) -> None:
         self._reception = reception
         self._keep = keep
+        self._clock = clock
         self._size = 0
+        self._begun = clock.seconds()
 
     def write(self, data: memoryview) -> None:
         self._size += len(data)
         self._reception.write(data)
 
     async def complete(self) -> Outcome:
+        received = self._clock.seconds()
         try:
-            await self._keep(self._reception)
+            stored, synced = await self._keep(self._reception)
         except NotStored as fault:
             status = next(status for kind, status in STATUSES if isinstance(fault, kind))
             return Outcome(status=status, comment=error_comment(str(fault)), size=self._size)
@@ -177,7 +193,8 @@ class _Store:
             return Outcome(
                 status=Status.PROCESSING_FAILURE, comment="A fault of the program", size=self._size
             )
-        return Outcome(status=Status.SUCCESS, size=self._size)
+        durations = Durations(received - self._begun, synced - received, self._clock.seconds() - synced)
+        return Outcome(status=Status.SUCCESS, size=self._size, durations=durations, stored=stored)
 
     async def abandon(self) -> None:
         await self._reception.abandon()

@@ -18,6 +18,7 @@ from sdcc.dimse.fragments import CommandReceived, MessageAssembler, fragments
 from sdcc.dimse.messages import EchoRequest, Response, StoreRequest
 from sdcc.network.addresses import literal
 from sdcc.network.caller import Caller
+from sdcc.network.observers import NOBODY, Observers
 from sdcc.network.timeouts import Timeouts
 from sdcc.upper_layer.framing import Framer
 from sdcc.upper_layer.items import AnsweredContext, MaximumLength, ProposedContext
@@ -56,7 +57,13 @@ def answer(status: int = 0, command_field: int = 0x8030, message_id: int = 1, **
 class Line:
     """A caller, and the peer's end of the connection that it opens."""
 
-    def __init__(self, transport: type[Any], *remotes: Remote, resolve: Any = None) -> None:
+    def __init__(
+        self,
+        transport: type[Any],
+        *remotes: Remote,
+        resolve: Any = None,
+        observers: Observers = NOBODY,
+    ) -> None:
         self.reactor = MemoryReactorClock()
         self._transport = transport
         self.caller = Caller(
@@ -65,6 +72,7 @@ class Line:
             resolve=resolve or self._literal,
             maximum_pdu_length=16384,
             timeouts=TIMEOUTS,
+            observers=observers,
         )
         self.is_closed = False
         self._framer = Framer(0)

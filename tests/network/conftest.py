@@ -35,6 +35,7 @@ from sdcc.network.acceptor import Acceptor, Circumstances
 from sdcc.network.addresses import literal
 from sdcc.network.gathering import Gathering
 from sdcc.network.limits import AssociationLimits, WaitingBytes
+from sdcc.network.observers import NOBODY, Observers
 from sdcc.network.server import AssociationServer
 from sdcc.services.registry import Registry
 from sdcc.services.verification import VerificationProvider
@@ -347,6 +348,7 @@ class World:
         waiting: WaitingBytes | None = None,
         maximum_waiting: int = 100,
         gathering: Gathering | None = None,
+        observers: Observers = NOBODY,
         at_cut: Callable[[], None] = lambda: None,
         **configured: Any,
     ) -> None:
@@ -386,6 +388,7 @@ class World:
             clock=self.clock,
             maximum_waiting=maximum_waiting,
             gathering=gathering,
+            observers=observers,
             at_cut=at_cut,
         )
 

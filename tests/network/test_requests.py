@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from sdcc import conformance
 from sdcc.dimse.fragments import CommandReceived, DataSetPiece, MessageAssembler
 from sdcc.dimse.messages import EchoRequest, FindRequest, Response, StoreRequest
-from sdcc.interfaces import AssociationLost, IConversation, IRequests
+from sdcc.interfaces import AssociationLost, IConversation, IRequests, OperationFacts
 from sdcc.network.conversation import Conversation, Silence
 from sdcc.network.requests import Requests, own_contexts
 from sdcc.network.sending import Sender
@@ -32,8 +32,12 @@ class Bench:
         self.assembler = MessageAssembler(range(256))
         self.sent: list[Any] = []
         self.data = b""
-        self.sender = Sender(send=self._sent, abort=self.aborts.append, maximum_length=16384, clock=Clock())
-        self.requests = Requests(self.sender, {})
+        self.clock = Clock()
+        self.sender = Sender(
+            send=self._sent, abort=self.aborts.append, maximum_length=16384, clock=self.clock
+        )
+        self.invoked: list[OperationFacts] = []
+        self.requests = Requests(self.sender, {}, clock=self.clock, invoked=self.invoked.append)
 
     def _sent(self, pdus: bytes) -> None:
         for item in self.framer.feed(pdus):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from twisted.internet.task import Clock
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -94,7 +95,7 @@ OTHERS = (
 @pytest.fixture
 def registry(objects, index):
     return Registry(
-        conformance.sop_classes(), [StorageProvider(objects, index), VerificationProvider(), *OTHERS]
+        conformance.sop_classes(), [StorageProvider(objects, index, Clock()), VerificationProvider(), *OTHERS]
     )
 
 

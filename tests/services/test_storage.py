@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
@@ -17,6 +18,7 @@ from sdcc.interfaces import (
     Announcement,
     CannotUnderstand,
     DataSetMismatch,
+    Durations,
     IOperation,
     IServiceProvider,
     NotStored,
@@ -41,9 +43,10 @@ class Scene:
         self.index = index
         self.session = session
         self.congestion = SimpleNamespace(refusal=None)
+        self.clock = Clock()
         self.registered = []
         self.provider = StorageProvider(
-            objects, index, lambda: self.congestion.refusal, self.registered.append
+            objects, index, self.clock, lambda: self.congestion.refusal, self.registered.append
         )
 
     def store(self, request=REQUEST):
@@ -65,8 +68,11 @@ def test_it_is_a_provider_of_operations(scene):
 
 
 def test_an_object_that_is_kept_and_registered_is_a_success(scene, written, result_of):
-    assert result_of(scene.store().complete()) == Outcome(status=Status.SUCCESS, size=8)
+    outcome = result_of(scene.store().complete())
     (reception,) = scene.objects.receptions
+    assert outcome == Outcome(
+        status=Status.SUCCESS, size=8, durations=Durations(0, 0, 0), stored=scene.index.rows["1.2.3.4"]
+    )
     assert reception.announcement == Announcement(
         sop_class_uid=CT,
         sop_instance_uid="1.2.3.4",
@@ -278,3 +284,30 @@ def test_an_abandoned_operation_abandons_its_reception(scene, result_of):
     result_of(scene.store().abandon())
     assert scene.objects.receptions[0].is_abandoned
     assert scene.index.rows == {}
+
+
+# --- for the record ---
+
+
+def test_what_a_store_takes_is_told_step_by_step(scene, result_of):
+    operation = scene.provider.begin(REQUEST, EXPLICIT_VR_LITTLE_ENDIAN, scene.session)
+    scene.clock.advance(2)
+    operation.write(memoryview(DATA_SET))
+    complete, register = scene.objects.receptions[0].complete, scene.index.register
+
+    async def slow_complete():
+        scene.clock.advance(3)
+        return await complete()
+
+    async def slow_register(stored):
+        scene.clock.advance(4)
+        return await register(stored)
+
+    scene.objects.receptions[0].complete, scene.index.register = slow_complete, slow_register
+    assert result_of(operation.complete()).durations == Durations(receiving=2, syncing=3, registering=4)
+
+
+def test_an_object_that_is_not_kept_is_told_of_by_nothing(scene, result_of):
+    scene.index.fault = OutOfResources("the index is away")
+    outcome = result_of(scene.store().complete())
+    assert (outcome.durations, outcome.stored) == (None, None)

@@ -84,13 +84,18 @@ class GatheredIdentifier:
             self._data.clear()
         self._on_written(len(data))
 
+    @property
+    def kept(self) -> bytes:
+        """Nothing, where it was too long."""
+        return bytes(self._data)
+
     def whole(self) -> bytes:
         """:raises BadIdentifier: it was too long."""
         if self.size > LONGEST_IDENTIFIER:
             raise BadIdentifier(
                 Status.CANNOT_UNDERSTAND, None, f"Identifier: {LONGEST_IDENTIFIER >> 10} KiB are allowed"
             )
-        return bytes(self._data)
+        return self.kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

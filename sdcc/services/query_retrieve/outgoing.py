@@ -29,6 +29,7 @@ from sdcc.queries import Condition, Level, Match, Query, SingleValue
 from sdcc.services.query_retrieve.destination import Destination
 from sdcc.services.query_retrieve.storage_contexts import way
 from sdcc.services.query_retrieve.sub_operations import Tally
+from sdcc.services.query_retrieve.transfers import Transfers
 from sdcc.upper_layer.negotiation import PresentationContext
 
 #: Of a retrieval's objects that are not sent, how many the log names.
@@ -41,13 +42,16 @@ class Unsendable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A match, as far as it takes to send it. The names are those of the index."""
+    """A match, as far as it takes to send it and to record that. The names are those of the index."""
 
     sop_instance_uid: str
     sop_class_uid: str
     path: str
     data_set_size: int
     transfer_syntax_uid: str
+    study_instance_uid: str
+    patient_id: str | None
+    patient_name: str | None
 
     @classmethod
     def of(cls, match: Match) -> Self:
@@ -109,6 +113,7 @@ class Outgoing:
         converter: IConverter,
         destination: Destination,
         tally: Tally,
+        transfers: Transfers,
         originator: tuple[str, int] | None,
         priority: int,
     ) -> None:
@@ -117,6 +122,7 @@ class Outgoing:
         self._converter = converter
         self._destination = destination
         self._tally = tally
+        self._transfers = transfers
         self._originator = originator
         self._priority = priority
         #: Whether one is on its way, and has no answer yet.
@@ -238,6 +244,10 @@ class Outgoing:
         reason = self._tally.answered(found.sop_instance_uid, cast(Response, response).status)
         if reason is not None:
             self._tell(found, reason)
+            return
+        self._transfers.add(
+            found.study_instance_uid, found.patient_id, found.patient_name, found.sop_class_uid
+        )
 
     def _request(self, found: Found) -> StoreRequest:
         request = StoreRequest(

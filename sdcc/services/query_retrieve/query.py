@@ -112,6 +112,7 @@ class _Find:
             size=self._identifier.size,
             offending_element=offending_element,
             note=f"{self._level} level" if self._level else "",
+            identifier=self._identifier.kept,
         )
 
     async def abandon(self) -> None:

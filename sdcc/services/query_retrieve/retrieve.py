@@ -23,6 +23,7 @@ from sdcc.dimse.command import CommandField, Priority
 from sdcc.dimse.messages import GetRequest, MoveRequest, error_comment
 from sdcc.dimse.status import Status
 from sdcc.interfaces import (
+    AssociationLost,
     ICaller,
     IConverter,
     IIndex,
@@ -39,6 +40,7 @@ from sdcc.services.query_retrieve.identifiers import BadIdentifier, GatheredIden
 from sdcc.services.query_retrieve.outgoing import WANTED, Coming, Outgoing
 from sdcc.services.query_retrieve.retrievals import read_retrieval
 from sdcc.services.query_retrieve.sub_operations import Pending, Tally
+from sdcc.services.query_retrieve.transfers import Transfers
 
 
 class IndexFailed(Exception):
@@ -130,6 +132,7 @@ class _Retrieval:
         self._clock = clock
         self._identifier = GatheredIdentifier(session)
         self._tally = Tally(0)
+        self._transfers = Transfers()
         #: Both for the log.
         self._whither = ""
         self._whose = f"C-GET of {session.provenance.calling_ae}"
@@ -150,7 +153,15 @@ class _Retrieval:
                 comment=error_comment(str(fault)),
                 size=self._identifier.size,
                 offending_element=offending,
+                identifier=self._identifier.kept,
             )
+        try:
+            return await self._retrieve(query)
+        except AssociationLost as lost:  # nobody hears the answer, but what was sent is recorded
+            return self._ended(Status.PROCESSING_FAILURE, str(lost))
+
+    async def _retrieve(self, query: Query) -> Outcome:
+        """:raises AssociationLost: who asked is gone."""
         try:
             holdings = await self._index.holdings(query)
         except (OSError, ValueError) as error:
@@ -190,6 +201,7 @@ class _Retrieval:
             converter=self._converter,
             destination=self._destination,
             tally=self._tally,
+            transfers=self._transfers,
             originator=self._originator,
             priority=self._priority,
         )
@@ -261,6 +273,8 @@ class _Retrieval:
             sub_operations=tally.counters(with_remaining=status == Status.CANCEL),
             note=f"{self._whither}completed {tally.completed}, "
             f"with warnings {tally.warning}, failed {tally.failed}",
+            identifier=self._identifier.kept,
+            transfers=self._transfers.studies(),
         )
 
     async def abandon(self) -> None:

@@ -68,13 +68,16 @@ class Index:
         self.fault = None
         self.fault_after = None
 
-    def add(self, uid, sop_class=CT, syntax=EXPLICIT, data=b"data", path=None):
+    def add(self, uid, sop_class=CT, syntax=EXPLICIT, data=b"data", *, path=None, study="1.2"):
         self.rows[uid] = {
             "sop_instance_uid": uid,
             "sop_class_uid": sop_class,
             "path": path or f"objects/{uid}.dcm",
             "data_set_size": len(data),
             "transfer_syntax_uid": syntax,
+            "study_instance_uid": study,
+            "patient_id": f"P{study}",
+            "patient_name": None,
         }
 
     def _matches(self, query):

@@ -294,3 +294,8 @@ def test_an_association_that_ends_before_the_identifier_is_whole_asks_nothing(be
     index = Index()
     result_of(begin(index).abandon())
     assert index.queries == []
+
+
+@pytest.mark.parametrize("fault", [None, OSError("the disk is gone")])
+def test_the_identifier_is_told_for_the_record_however_it_ends(perform, fault):
+    assert perform(Index(fault=fault)).identifier == identifier(KEYS)

@@ -61,9 +61,9 @@ def listed(outcome):
 
 def is_lost(outcome):
     """Whether an operation ended because nobody is there any more."""
-    failures = []
-    outcome.addErrback(failures.append)
-    return bool(failures) and failures[0].check(AssociationLost) is not None
+    return (outcome.result.status, outcome.result.comment) in [
+        (Status.PROCESSING_FAILURE, lost) for lost in ("gone", "the file cannot be read: Input/output error")
+    ]
 
 
 BOTH = pytest.mark.parametrize("way", ["move", "get"])
@@ -752,3 +752,35 @@ def test_the_size_of_an_identifier_is_told(rig):
 def test_the_outcome_of_a_move_is_noted_for_the_log(rig):
     rig.add("1.1")
     assert rig.move().result.note == "to WORKSTATION: completed 1, with warnings 0, failed 0"
+
+
+# --- for the record --------------------------------------------------------------------------
+
+
+def transferred(outcome):
+    return {each.study_instance_uid: (each.patient_id, dict(each.instances)) for each in outcome.transfers}
+
+
+@BOTH
+def test_what_was_sent_is_told_by_study_with_its_patient(rig, way):
+    rig.add("1.1", study="1")
+    rig.add("2.1", "2.2", study="2")
+    for destination in (rig.requestor, rig.caller):
+        destination.answers.update({"1.1": 0xA700, "2.2": 0xB000})
+    outcome = getattr(rig, way)().result
+    assert transferred(outcome) == {"2": ("P2", {CT: 2})}
+    assert outcome.identifier == study()
+
+
+@BOTH
+def test_what_was_sent_is_told_though_nobody_hears_the_answer(rig, way):
+    rig.add("1.1", "1.2", study="1")
+    rig.session("1.2")
+    rig.conversation.fault = AssociationLost("gone")
+    assert transferred(getattr(rig, way)().result) == {"1": ("P1", {CT: 1})}
+
+
+def test_an_identifier_that_is_not_performed_is_told_as_well(rig):
+    identifier = elements([(0x00080052, "NOTHING")])
+    outcome = rig.move(identifier).result
+    assert (outcome.status, outcome.identifier) == (Status.IDENTIFIER_DOES_NOT_MATCH, identifier)
