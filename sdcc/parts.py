@@ -10,6 +10,9 @@ from sdcc.administration.associations import OpenAssociations
 from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
+from sdcc.completion.command import Command
+from sdcc.completion.completion import Completion
+from sdcc.completion.notices import Deliver, Notices
 from sdcc.config import Configuration
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
@@ -35,6 +38,13 @@ from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
 from sdcc.threads import LooseThreads
 from sdcc.world import Reactor, World
+
+#: Commands that run at a time, and likewise requests to the site's service.
+AT_ONCE = 2
+
+
+def _nobody(study_instance_uid: str) -> None:
+    """To be told of a registration."""
 
 
 class Parts:
@@ -118,7 +128,14 @@ class Parts:
         )
         self.limits = AssociationLimits(configuration.association.maximum_open)
         self.waiting = WaitingBytes()
-        self.storage = StorageProvider(self.objects, self.index, reactor, lambda: self.waiting.refusal)
+        self.completion = self._completion()
+        self.storage = StorageProvider(
+            self.objects,
+            self.index,
+            reactor,
+            lambda: self.waiting.refusal,
+            self.completion.registered if self.completion else _nobody,
+        )
         self._query = QueryProvider(self.index, maximum_answers=configuration.query.maximum_answers)
         self.server = self._server(
             is_stopping,
@@ -128,6 +145,43 @@ class Parts:
             RetrieveProvider(self.objects, self.index, self.converter, self.caller, reactor),
             CommitmentProvider(self.transactions, storage_threads.run, lambda: self.objects.refusal),
         )
+
+    def _completion(self) -> Completion | None:
+        """None: no study becomes stable."""
+        settings = self._configuration.study
+        if not settings.stable_after:
+            return None
+        notices = [
+            Notices(
+                means,
+                deliver,
+                self.index.study_states,
+                timeout=settings.timeout,
+                at_once=AT_ONCE,
+                clock=self._reactor,
+                now=self._world.now,
+            )
+            for means, deliver in self._means().items()
+        ]
+        return Completion(
+            self.index.study_states,
+            stable_after=settings.stable_after,
+            notices=notices,
+            clock=self._reactor,
+            now=self._world.now,
+        )
+
+    def _means(self) -> Mapping[str, Deliver]:
+        """By which the site is told of stable studies."""
+        settings = self._configuration.study
+        means: dict[str, Deliver] = {}
+        if settings.command:
+            means["command"] = Command(settings.command, processes=self._reactor, clock=self._reactor)
+        if settings.post:
+            from sdcc.completion.post import Post  # noqa: PLC0415  # twisted.web is for who has a use for it
+
+            means["post"] = Post(settings.post, self._reactor)
+        return means
 
     def _server(self, is_stopping: Callable[[], bool], *providers: IServiceProvider) -> AssociationServer:
         configuration = self._configuration

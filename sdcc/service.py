@@ -150,6 +150,8 @@ class SDCC(Service):
         parts.objects.start()
         parts.index.start()
         parts.transactions.start()
+        if parts.completion is not None:
+            parts.completion.start()
         self._look = parts.look()
         if self._look is not None:
             self._look.start()
@@ -288,10 +290,12 @@ class SDCC(Service):
             *(port.stopListening for port in self._ports),
             *([self._manhole.stop] if self._manhole else []),
             parts.transactions.interrupt,
+            *([parts.completion.interrupt] if parts.completion else []),
             parts.server.stop,
             parts.caller.stop,
             parts.converter.stop,
             parts.transactions.stop,
+            *([parts.completion.stop] if parts.completion else []),
             *([self._look.stop] if self._look else []),
             *([parts.security.stop] if parts.security else []),
             *([self._control.stop] if self._control else []),

@@ -25,6 +25,7 @@ ROOMS = {
     "lean": set(),
     "queries": set(),
     "signals": set(),
+    "pauses": set(),
     "printable": set(),
     "restructuredtext": set(),
     "statement_retrieval_text": set(),
@@ -45,8 +46,10 @@ ROOMS = {
     "indexed": {"interfaces"},
     "data_set": {"conformance", "uid"},
     "services": {
-        *("conformance", "data_set", "dimse", "indexed", "interfaces", "queries", "uid", "upper_layer"),
+        *("conformance", "data_set", "dimse", "indexed", "interfaces", "pauses", "queries", "uid"),
+        "upper_layer",
     },
+    "completion": {"interfaces", "pauses"},
     "metrics": {"dimse", "health", "interfaces", "network"},
     "network": {
         *("config", "conformance", "dimse", "interfaces", "printable", "services", "tls", "upper_layer"),
@@ -60,7 +63,8 @@ ROOMS = {
         *("administration", "archive", "config", "conversion", "index", "interfaces", "signals", "threads"),
     },
     "parts": {
-        *("administration", "archive", "config", "conformance", "conversion", "inspection", "interfaces"),
+        *("administration", "archive", "completion", "config", "conformance", "conversion", "inspection"),
+        "interfaces",
         *("network", "services", "threads", "world"),
     },
     "reloading": {"config", "interfaces"},
@@ -107,10 +111,13 @@ RESERVED = {
     "twisted.conch": ("control/shell.py", "manhole/*.py"),
     "twisted.cred": ("manhole/login.py",),
     "twisted.internet.endpoints": ("manhole/server.py", "network/*.py"),
-    "twisted.internet.protocol": ("administration/control_socket.py", "conversion/child.py", "metrics/site.py", "network/*.py"),
+    "twisted.internet.protocol": (
+        *("administration/control_socket.py", "completion/command.py", "completion/post.py"),
+        *("conversion/child.py", "metrics/site.py", "network/*.py"),
+    ),
     "twisted.internet.reactor": ("tap.py",),
     "twisted.internet.threads": ("threads.py",),
-    "twisted.web": ("metrics/site.py",),
+    "twisted.web": ("completion/post.py", "metrics/site.py"),
     "txpostgres": ("index/postgres_driver.py",),
 }
 

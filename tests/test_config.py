@@ -28,6 +28,7 @@ from sdcc.config import (
     QuerySettings,
     Remote,
     Storage,
+    StudySettings,
     load,
 )
 from sdcc.config.reading import Reader
@@ -41,6 +42,7 @@ TABLES = {
     "storage": Storage,
     "index": Index,
     "query": QuerySettings,
+    "study": StudySettings,
     "association": AssociationSettings,
     "log": LogSettings,
     "tls": TLS,
@@ -55,6 +57,8 @@ WITH_DEFAULT = {name: {field.name for field in fields(cls)} for name, cls in TAB
     "http": set(),
 }
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
+A_COMMAND = "allowed: an array of texts: a command, as an absolute path or a name in PATH, and its arguments"
+A_WEB_URL = 'allowed: "", or a URL such as "https://host:8443/path" without user and fragment'
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 
 
@@ -75,6 +79,21 @@ def problems(path: Path) -> tuple[str, ...]:
     assert str(raised.value).splitlines() == list(raised.value.problems)
     assert all(problem.startswith(f"{path}: ") for problem in raised.value.problems)
     return tuple(problem.removeprefix(f"{path}: ") for problem in raised.value.problems)
+
+
+def test_the_site_is_told_of_studies_as_it_asks(written: Callable[[str], Path]) -> None:
+    text = """[study]
+stable_after = 0.5
+command = ["/bin/run", "--study={study_instance_uid}", "{}", "sh -c $HOME"]
+post = "https://host.example:8443/studies?key=secret"
+"""
+    configuration = load(written(text))
+    assert configuration.study == StudySettings(
+        stable_after=0.5,
+        command=("/bin/run", "--study={study_instance_uid}", "{}", "sh -c $HOME"),
+        post="https://host.example:8443/studies?key=secret",
+    )
+    assert "secret" not in repr(configuration)
 
 
 # --- defaults and the sample ---------------------------------------------------------------
@@ -328,7 +347,7 @@ LEVELS_ALLOWED = (
     '{ sdcc = "info", "sdcc.association" = "debug" }; levels: debug, info, warn, error, critical'
 )
 TABLES_ALLOWED = (
-    "allowed: [[local]], [[remote]], [access], [storage], [index], [query], [association], [log], "
+    "allowed: [[local]], [[remote]], [access], [storage], [index], [query], [study], [association], [log], "
     "[tls], [manhole], [http]"
 )
 
@@ -523,6 +542,37 @@ TABLES_ALLOWED = (
         (
             'remote = [{ ae_title = "A", address = "::1" }, { ae_title = "A", address = "::2" }]',
             '[[remote]][2].ae_title = "A": [[remote]][1] has it; allowed: each AE title once',
+        ),
+        (
+            "study = { stable_after = -1 }",
+            "[study].stable_after = -1: allowed: seconds from 0 to 86400 (0: off)",
+        ),
+        ('study = { command = "echo" }', f'[study].command = "echo": {A_COMMAND}'),
+        ("study = { command = [1] }", f"[study].command = [1]: {A_COMMAND}"),
+        (
+            'study = { command = ["bin/route"] }',
+            '[study].command = ["bin/route"]: "bin/route" is neither an absolute path nor a name; '
+            + A_COMMAND,
+        ),
+        (
+            'study = { command = ["route", "{study}"] }',
+            '[study].command = ["route", "{study}"]: "{study}" is unknown; there are study_instance_uid, '
+            "patient_id, accession_number, series, instances, bytes, calling_ae, called_ae, "
+            f"last_received_at, stable_at; {A_COMMAND}",
+        ),
+        ('study = { post = "ftp://host/" }', f'[study].post = "ftp://host/": {A_WEB_URL}'),
+        ('study = { post = "https://" }', f'[study].post = "https://": {A_WEB_URL}'),
+        ('study = { post = "http://u:secret@host/" }', f'[study].post = "http://u:***@host/": {A_WEB_URL}'),
+        ('study = { post = "http://host:99999/" }', f'[study].post = "http://host:99999/": {A_WEB_URL}'),
+        ('study = { post = "http://host/#part" }', f'[study].post = "http://host/#part": {A_WEB_URL}'),
+        ('study = { post = "http://host/a b" }', f'[study].post = "http://host/a b": {A_WEB_URL}'),
+        (
+            'study = { stable_after = 0, command = ["true"] }',
+            "[study].command: no study becomes stable; allowed: with [study].stable_after over 0",
+        ),
+        (
+            'study = { stable_after = 0, post = "http://host/" }',
+            "[study].post: no study becomes stable; allowed: with [study].stable_after over 0",
         ),
         # not TOML
         ("[storage\n", "not TOML: Expected ']' at the end of a table declaration (at line 1, column 9)"),

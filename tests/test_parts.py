@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc.config import Configuration, Remote
+from sdcc.config import Configuration, Remote, StudySettings
 from sdcc.parts import Parts
 from sdcc.world import World
 
@@ -60,3 +60,21 @@ def test_other_remotes_are_looked_up_and_told_what_is_owed_at_once(
 def test_making_the_parts_touches_no_disk(tmp_path: Path) -> None:
     """Ports are bound first, by a user who may be another than the one who owns the data."""
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("study", "means"),
+    [
+        (StudySettings(stable_after=0), None),
+        (StudySettings(), []),
+        (StudySettings(command=("true",), post="http://127.0.0.1/"), ["command", "post"]),
+    ],
+)
+def test_the_site_is_told_of_studies_by_what_is_configured(
+    study: StudySettings, means: list[str] | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world = World(threads=lambda *_: SimpleNamespace(run=None))  # type: ignore[arg-type, return-value]
+    parts = Parts(Configuration(study=study), MemoryReactorClock(), world, is_stopping=lambda: False)
+    found = None if parts.completion is None else [each.means for each in parts.completion._notices]
+    assert found == means

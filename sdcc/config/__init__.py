@@ -21,6 +21,7 @@ from sdcc.config.tables import (
     QuerySettings,
     Remote,
     Storage,
+    StudySettings,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "QuerySettings",
     "Remote",
     "Storage",
+    "StudySettings",
     "compare",
     "load",
     "ports",

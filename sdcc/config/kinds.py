@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sdcc import conformance
 from sdcc.config.endpoints import Endpoint
@@ -19,6 +20,12 @@ _LOGGER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 #: From the least to the most that an event can matter, by Twisted's names.
 LOG_LEVELS = ("debug", "info", "warn", "error", "critical")
 LOG_FORMATS = ("text", "json")
+#: What of a study an argument of a command may have, in braces.
+PLACEHOLDERS = (
+    *("study_instance_uid", "patient_id", "accession_number", "series", "instances", "bytes"),
+    *("calling_ae", "called_ae", "last_received_at", "stable_at"),
+)
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ENDPOINT = re.compile(r"(tcp6?|ssl):[0-9]{1,5}(:.+)?|(unix|systemd):.+")
 
 
@@ -95,6 +102,46 @@ def _endpoint_below(endpoint: str, directory: Path) -> str:
     return str(Endpoint.read(endpoint).below(directory))
 
 
+def _command(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise NotAllowed
+    arguments = tuple(map(text, value))
+    if any("\0" in argument for argument in arguments):
+        raise NotAllowed
+    if arguments and (not arguments[0] or ("/" in arguments[0] and not arguments[0].startswith("/"))):
+        raise NotAllowed(f"{shown(arguments[0])} is neither an absolute path nor a name")
+    for name in _PLACEHOLDER.findall(" ".join(arguments)):
+        if name not in PLACEHOLDERS:
+            raise NotAllowed(f"{shown(f'{{{name}}}')} is unknown; there are {', '.join(PLACEHOLDERS)}")
+    return arguments
+
+
+def _web_url(value: object) -> str:
+    url = text(value)
+    if url and (not url.isascii() or not url.isprintable() or " " in url or not _is_web_url(url)):
+        raise NotAllowed
+    return url
+
+
+def _is_web_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and "@" not in parts.netloc
+            and not parts.fragment
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        return False
+
+
+COMMAND = Kind(
+    "an array of texts: a command, as an absolute path or a name in PATH, and its arguments",
+    _command,
+)
+WEB_URL = Kind('"", or a URL such as "https://host:8443/path" without user and fragment', _web_url)
 ADDITIONAL_CLASSES = Kind(
     'an array of Storage SOP Class UIDs, or "standard" for all that PS3.4 Annex B defines',
     _additional_classes,

@@ -25,6 +25,7 @@ from sdcc.config.tables import (
     QuerySettings,
     Remote,
     Storage,
+    StudySettings,
 )
 
 
@@ -55,6 +56,7 @@ def load(path: Path | None = None) -> Configuration:
         storage=reader.table("storage", Storage) or reader.default(Storage),
         index=reader.table("index", Index) or reader.default(Index),
         query=reader.table("query", QuerySettings) or reader.default(QuerySettings),
+        study=reader.table("study", StudySettings) or reader.default(StudySettings),
         association=reader.table("association", AssociationSettings) or reader.default(AssociationSettings),
         log=reader.table("log", LogSettings) or reader.default(LogSettings),
         tls=reader.table("tls", TLS),
@@ -68,6 +70,7 @@ def load(path: Path | None = None) -> Configuration:
         *_clashes(locals_),
         *_repeated(remotes),
         *_contradictions(locals_, remotes, has_tls="tls" in document),
+        *_idle(configuration.study),
         *configuration.unsupported(),
     ]
     if problems:
@@ -131,3 +134,9 @@ def _repeated(remotes: Mapping[str, Remote]) -> Iterator[str]:
             other = seen[remote.ae_title]
             yield f"{key}.ae_title = {shown(remote.ae_title)}: {other} has it; allowed: each AE title once"
         seen.setdefault(remote.ae_title, key)
+
+
+def _idle(study: StudySettings) -> Iterator[str]:
+    for key, value in (("command", study.command), ("post", study.post)):
+        if value and not study.stable_after:
+            yield f"[study].{key}: no study becomes stable; allowed: with [study].stable_after over 0"

@@ -14,6 +14,7 @@ from typing import Annotated
 from sdcc import conformance
 from sdcc.config.kinds import (
     ADDITIONAL_CLASSES,
+    COMMAND,
     ENDPOINT,
     INDEX_URL,
     LEVELS_OF_LOGGERS,
@@ -22,6 +23,7 @@ from sdcc.config.kinds import (
     POSTGRESQL,
     PRIVATE_ENDPOINT,
     SQLITE,
+    WEB_URL,
 )
 from sdcc.config.reading import (
     AE_TITLE,
@@ -132,6 +134,19 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """``[study]``: what becomes of a study that no object has come of for a while; times are seconds."""
+
+    stable_after: Annotated[float, seconds(0, 86400, "0: off")] = 60.0
+    #: Empty: none.
+    command: Annotated[tuple[str, ...], COMMAND] = ()
+    #: Empty: nowhere. Not in the `repr`: there may be a secret in it.
+    post: Annotated[str, WEB_URL] = field(default="", repr=False)
+    #: For each attempt.
+    timeout: Annotated[float, seconds(1, 86400)] = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TLS:
     """``[tls]``: PEM files."""
 
@@ -170,6 +185,7 @@ class Configuration:
     storage: Storage = Storage()
     index: Index = Index()
     query: QuerySettings = QuerySettings()
+    study: StudySettings = StudySettings()
     association: AssociationSettings = AssociationSettings()
     log: LogSettings = LogSettings()
     tls: TLS | None = None

@@ -9,13 +9,15 @@ import argparse
 import datetime
 import ipaddress
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from sdcc.config import TLS, Configuration, Local, LogSettings, Manhole, Remote
+from sdcc.config import TLS, Configuration, Local, LogSettings, Manhole, Remote, StudySettings
 from sdcc.config.endpoints import Endpoint
 from sdcc.control.arguments import Commands, add_json
 from sdcc.manhole.authorized_keys import authorized_keys
@@ -81,6 +83,7 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
     yield "index", configuration.index_name
     yield "", f"a registration may take {configuration.index.timeout:g} s"
     yield "queries", _queries(configuration.query.maximum_answers)
+    yield "studies", _studies(configuration.study)
     yield (
         "associations",
         f"{association.maximum_open} in all, with P-DATA-TF of {association.maximum_pdu_length} bytes",
@@ -110,6 +113,18 @@ def _log(settings: LogSettings) -> Iterator[tuple[str, str]]:
 
 def _queries(maximum_answers: int) -> str:
     return f"at most {maximum_answers} answers to each" if maximum_answers else "answered without a limit"
+
+
+def _studies(study: StudySettings) -> str:
+    """Nothing of what may be secret."""
+    if not study.stable_after:
+        return "never taken for complete"
+    told = [f"complete after {study.stable_after:g} s without a new object"]
+    if study.command:
+        told.append(f"told to the command {study.command[0]}")
+    if study.post:
+        told.append(f"told to {urlsplit(study.post).hostname}")
+    return "; ".join(told)
 
 
 def _local(local: Local) -> str:
@@ -164,6 +179,9 @@ def problems(configuration: Configuration) -> Iterator[str]:
     index = configuration.index_path
     if index is not None and index.parent != configuration.storage.directory:
         yield from _directory_problems("[index].url", index.parent)
+    command = configuration.study.command
+    if command and shutil.which(command[0]) is None:
+        yield f"[study].command: {command[0]} is no program that this user may run"
     if configuration.log.file is not None and not configuration.log.file.parent.is_dir():
         yield f"[log].file: {configuration.log.file.parent} is no directory"
     if configuration.manhole is not None:

@@ -17,6 +17,7 @@ from sdcc.index.doubts import Journal
 from sdcc.index.postgres_driver import Reactor, Sessions
 from sdcc.index.postgres_session import Lost, Refused, Session, Unreachable, closing_on_error
 from sdcc.index.postgres_statements import START, at, paths, read
+from sdcc.index.postgres_study_states import PostgreSQLStudyStates
 from sdcc.index.postgres_writer import Remove, Writer
 from sdcc.index.restoring import Superseded, found
 from sdcc.interfaces import (
@@ -75,6 +76,7 @@ class PostgreSQLIndex:
         self._readers = DeferredSemaphore(max(1, connections - 1))
         self._idle_readers: list[Session] = []
         self._closed: str | None = "index is not open yet"
+        self.study_states = PostgreSQLStudyStates(self._page, self._change)
 
     #: They are in the journal.
     leaves_doubts = False

@@ -25,6 +25,7 @@ from sdcc.index.restoring import Found, Superseded, found
 from sdcc.index.sqlite_file import prepare
 from sdcc.index.sqlite_readers import Readers
 from sdcc.index.sqlite_statements import START, Position, at, paths, read
+from sdcc.index.sqlite_study_states import SQLiteStudyStates
 from sdcc.index.sqlite_writer import Doubt, Writer, reason
 from sdcc.interfaces import (
     IIndex,
@@ -90,6 +91,7 @@ class SQLiteIndex:
         self._fault: str | None = None
         self._doubts: list[_Doubtful] = []
         self._trial: IDelayedCall | None = None
+        self.study_states = SQLiteStudyStates(self._page, self._change)
 
     @property
     def refusal(self) -> str | None:

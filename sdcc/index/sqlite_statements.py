@@ -62,17 +62,21 @@ _STUDY_KEY = "(SELECT study_key FROM study WHERE study_instance_uid = ?)"
 _SERIES_KEY = f"(SELECT series_key FROM series WHERE study_key = {_STUDY_KEY} AND series_instance_uid = ?)"
 
 
-def _merge(level: Level) -> str:
+def _merge(level: Level, *emptied: str) -> str:
     """The newest object's values, the earlier ones where it holds none; no row is rewritten as it was.
 
     What is reckoned from others is as it was where they are. COLLATE BINARY, because a column's own collation
     may take different texts for the same.
+
+    :param emptied: other columns, which hold nothing afterwards.
     """
     merged = {name: f"coalesce(excluded.{name}, {name})" for name in level.names[1:]}
     fields = level.names[1 : level.fields]
+    values = merged | dict.fromkeys(emptied, "NULL")
     return f"""
-        UPDATE SET {", ".join(f"{name} = {value}" for name, value in merged.items())}
+        UPDATE SET {", ".join(f"{name} = {value}" for name, value in values.items())}
         WHERE ({", ".join(f"{merged[name]} COLLATE BINARY" for name in fields)}) IS NOT ({", ".join(fields)})
+        {" ".join(f"OR {name} IS NOT NULL" for name in emptied)}
     """
 
 
@@ -103,7 +107,7 @@ def _registration(
     )
 
 
-_STUDIES = _registration(STUDY, {}, (), f"(study_instance_uid) DO {_merge(STUDY)}")
+_STUDIES = _registration(STUDY, {}, (), f"(study_instance_uid) DO {_merge(STUDY, 'stable_at')}")
 _SERIES = _registration(
     SERIES,
     {"study_key": _STUDY_KEY},

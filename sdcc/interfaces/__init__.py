@@ -47,6 +47,7 @@ from sdcc.interfaces.services import (
     Session,
     SubOperations,
 )
+from sdcc.interfaces.study_states import IStudyStates, Notice, StableStudy
 from sdcc.interfaces.threads import RunInThread
 
 __all__ = [
@@ -76,11 +77,13 @@ __all__ = [
     "IRequests",
     "IScratchFile",
     "IServiceProvider",
+    "IStudyStates",
     "IndexFigures",
     "Instance",
     "Kept",
     "LooseRow",
     "NotStored",
+    "Notice",
     "OperationFacts",
     "OutOfResources",
     "Outcome",
@@ -92,6 +95,7 @@ __all__ = [
     "RunInThread",
     "Series",
     "Session",
+    "StableStudy",
     "StoredFile",
     "StoredObject",
     "Study",

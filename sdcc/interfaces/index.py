@@ -49,6 +49,7 @@ class IIndex(Interface):
         "bool: after `stop`, whether registrations are left whose outcome nobody knows and that are written "
         "down nowhere: files and rows may disagree then, as after a crash."
     )
+    study_states = Attribute("IStudyStates: which studies are stable.")
 
     def prepare() -> None:
         """What can fail before service starts: open, create or upgrade. Blocks; raises

@@ -52,6 +52,7 @@ class StorageProvider:
 
     :param clock: measures what a C-STORE takes.
     :param congestion: why no more can be taken into memory at present; None: it can.
+    :param registered: told, at once, of the Study Instance UID of each object that has been.
     """
 
     service = STORAGE_SERVICE
@@ -65,11 +66,13 @@ class StorageProvider:
         index: IIndex,
         clock: IReactorTime,
         congestion: Callable[[], str | None] = lambda: None,
+        registered: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._objects = objects
         self._index = index
         self._clock = clock
         self._congestion = congestion
+        self._registered = registered
         self._removals: set[Deferred[None]] = set()
 
     @property
@@ -122,6 +125,7 @@ class StorageProvider:
         except Exception:  # a fault of the program, past which the index's contract says nothing
             self._remove_later(self._remove_disowned(stored), path)
             raise
+        self._registered(stored.study.study_instance_uid)
         if registered.replaced is not None:
             self._remove_later(self._objects.remove(registered.replaced), registered.replaced)
         return stored, synced

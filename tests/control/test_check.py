@@ -59,6 +59,7 @@ def test_it_says_what_the_configuration_means(
         f"index         SQLite, in {tmp_path}/index.db",
         "              a registration may take 10 s",
         "queries       answered without a limit",
+        "studies       complete after 60 s without a new object",
         "associations  200 in all, with P-DATA-TF of 16384 bytes",
         "timers        ARTIM 30 s, idle 300 s, drain 30 s",
         "log           where twistd writes, as text; levels: sdcc info",
@@ -151,6 +152,30 @@ def test_it_says_where_metrics_and_health_are(
 ) -> None:
     main(["--config", configured("http.endpoint = 'unix:/run/sdcc/http'"), "check"])
     assert "http          /metrics and /health on unix:/run/sdcc/http\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("study", "line"),
+    [
+        ("{ stable_after = 0 }", "never taken for complete"),
+        (
+            "{ stable_after = 5, command = ['true', 'x'], post = 'https://host.example/?key=secret' }",
+            "complete after 5 s without a new object; told to the command true; told to host.example",
+        ),
+    ],
+)
+def test_it_says_who_is_told_of_complete_studies(
+    study: str, line: str, configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", configured(f"study = {study}"), "check"]) == 0
+    assert f"studies       {line}" in capsys.readouterr().out.splitlines()
+
+
+def test_a_command_that_is_not_there_is_a_problem(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", configured("study = { command = ['/nowhere/at-all'] }"), "check"]) == 1
+    assert "[study].command: /nowhere/at-all is no program that this user may run" in capsys.readouterr().err
 
 
 def test_nothing_is_created(

@@ -340,7 +340,7 @@ def new_postgresql(postgresql: Any) -> Iterator[Callable[..., contextlib.Abstrac
                     yield engine
                 finally:
                     engine.close()
-                    postgresql.execute("TRUNCATE study, series, instance, gone", database=name)
+                    postgresql.execute("TRUNCATE study, series, instance, gone, notice", database=name)
 
         yield open_postgresql
 

@@ -20,7 +20,7 @@ from sdcc.interfaces import StoredObject
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "index.rst"
 LEVELS = ("study", "series", "instance")
-TABLES = (*LEVELS, "gone")
+TABLES = (*LEVELS, "gone", "notice")
 LINE = re.compile(
     r"^(CREATE TABLE (?P<table>\w+)|    (?P<column>\w+) .*-- (?P<tag>\([0-9A-F]{4},[0-9A-F]{4}\)))"
 )

@@ -72,7 +72,7 @@ def test_the_tables_have_the_levels_columns_behind_their_keys(bench: Bench, leve
         "SELECT column_name, data_type, is_nullable = 'NO' FROM information_schema.columns "
         f"WHERE table_name = '{level.table}' ORDER BY ordinal_position"
     )
-    attributes = [column for column in columns if not column[0].endswith("_key")]
+    attributes = [column for column in columns if not column[0].endswith("_key") and column[0] != "stable_at"]
     assert attributes == [(column.name, TYPES[column.type], column.required) for column in level.columns]
 
 
@@ -144,6 +144,27 @@ def test_a_database_of_version_1_learns_to_compare_the_names_that_it_has(
     assert bench.select("SELECT DISTINCT operators_name_folded FROM series") == [("äb",)]
 
 
+def test_studies_of_version_2_are_stable_since_their_last_reception_and_nobody_is_told(bench: Bench) -> None:
+    bench.prepare(*SCRIPTS[:2])
+    bench.select("INSERT INTO study (study_instance_uid) VALUES ('1.2'), ('1.3')")
+    bench.select(
+        "INSERT INTO series (study_key, series_instance_uid)"
+        " SELECT study_key, uid FROM study, unnest(ARRAY['a', 'b']) AS uid WHERE study_instance_uid = '1.2'"
+    )
+    bench.select(
+        "INSERT INTO instance (series_key, sop_instance_uid, sop_class_uid, path, size, data_set_size,"
+        " sha256, transfer_syntax_uid, received_at, calling_ae, called_ae, calling_address)"
+        " SELECT series_key, series_instance_uid, '1', '', 1, 1, repeat('0', 64), '1',"
+        " CASE series_instance_uid WHEN 'a' THEN timestamptz '2024-05-02Z' ELSE '2024-05-01Z' END,"
+        " '', '', '' FROM series"
+    )
+    bench.prepare()
+    received_at = datetime.datetime(2024, 5, 2, tzinfo=datetime.UTC)
+    studies = bench.select("SELECT study_instance_uid, stable_at FROM study ORDER BY study_key")
+    assert studies == [("1.2", received_at), ("1.3", None)]
+    assert bench.select("SELECT count(*) FROM notice") == [(0,)]
+
+
 def test_an_upgrade_that_fails_changes_nothing(bench: Bench) -> None:
     bench.prepare()
     with pytest.raises(Refused, match='relation "nowhere" does not exist'):
@@ -157,9 +178,10 @@ def test_a_newer_schema_is_refused_for_as_long_as_it_is_there(bench: Bench, make
     index.prepare()
     index.start()
     bench.run(bench.until(lambda: "newer" in index.refusal))
-    assert index.refusal == "index: schema version 3 is newer than this program's, 2"
+    assert index.refusal == f"index: schema version {len(NEWER)} is newer than this program's, {len(SCRIPTS)}"
     with pytest.raises(
-        ValueError, match="schema version 3 is newer than this program's, 2; use the SDCC that"
+        ValueError,
+        match=f"schema version {len(NEWER)} is newer than this program's, {len(SCRIPTS)}; use the SDCC that",
     ):
         bench.run(index.instances().__anext__())
     bench.run(index.stop())
@@ -185,7 +207,7 @@ def test_a_reader_asks_for_an_upgrade_and_makes_none(bench: Bench) -> None:
     bench.select("UPDATE sdcc_schema SET version = 0")
     bench.select("UPDATE sdcc_schema SET version = -1")
     with pytest.raises(
-        ValueError, match="schema version -1 is older than this program's, 2; start SDCC once"
+        ValueError, match=f"schema version -1 is older than this program's, {len(SCRIPTS)}; start SDCC once"
     ):
         bench.run(check(bench.session()))
 
@@ -196,7 +218,9 @@ def test_an_upgrade_may_take_longer_than_a_registration(bench: Bench) -> None:
     session = bench.run(bench.unprepared(timeout=0.5)._sessions.open(lambda _: None, to_write=True))
     slowly = (*SCRIPTS, "SELECT pg_sleep(1); CREATE TABLE slow (a integer)")
     bench.run(prepare(session, slowly))
-    assert bench.select("SELECT version, to_regclass('slow')::text FROM sdcc_schema") == [(3, "slow")]
+    assert bench.select("SELECT version, to_regclass('slow')::text FROM sdcc_schema") == [
+        (len(slowly), "slow")
+    ]
     with pytest.raises(Refused, match="statement timeout"):
         bench.run(session.run("SELECT pg_sleep(1)"))
     session.close()

@@ -113,7 +113,9 @@ def test_the_tables_have_the_levels_columns_behind_their_keys(path: Path, level:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         columns = connection.execute(f"PRAGMA table_info({level.table})").fetchall()
     attributes = [
-        (name, kind, bool(required)) for _, name, kind, required, *_ in columns if name[-4:] != "_key"
+        (name, kind, bool(required))
+        for _, name, kind, required, *_ in columns
+        if name[-4:] != "_key" and name != "stable_at"
     ]
     assert attributes == [
         (column.name, kinds.get(column.type, "TEXT"), column.required) for column in level.columns
@@ -160,9 +162,28 @@ def test_a_database_of_version_2_learns_to_compare_the_names_that_it_has(path: P
     ]
 
 
-def test_a_program_of_version_2_refuses_version_3(path: Path) -> None:
+def test_studies_of_version_3_are_stable_since_their_last_reception_and_nobody_is_told(path: Path) -> None:
+    prepare(path, WAIT, SCRIPTS[:3])
+    alter(path, "INSERT INTO study (study_instance_uid) VALUES ('1.2'), ('1.3')")
+    alter(path, "INSERT INTO series (study_key, series_instance_uid) VALUES (1, 'a'), (1, 'b')")
+    alter(
+        path,
+        "INSERT INTO instance (series_key, sop_instance_uid, sop_class_uid, path, size, data_set_size,"
+        " sha256, transfer_syntax_uid, received_at, calling_ae, called_ae, calling_address)"
+        " SELECT series_key, series_instance_uid, '1', '', 1, 1, printf('%064d', 0), '1',"
+        " printf('2024-05-0%dT09:30:00.000000Z', 3 - series_key), '', '', '' FROM series",
+    )
     prepare(path, WAIT)
-    with pytest.raises(ValueError, match="schema version 3 is newer than this program's, 2; use the SDCC"):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        studies = connection.execute("SELECT study_instance_uid, stable_at FROM study").fetchall()
+    assert studies == [("1.2", "2024-05-02T09:30:00.000000Z"), ("1.3", None)]
+    assert value(path, "SELECT count(*) FROM notice") == 0
+
+
+def test_a_program_of_version_2_refuses_the_newest(path: Path) -> None:
+    prepare(path, WAIT)
+    words = f"schema version {len(SCRIPTS)} is newer than this program's, 2; use the SDCC"
+    with pytest.raises(ValueError, match=words):
         prepare(path, WAIT, SCRIPTS[:2])
 
 

@@ -87,6 +87,7 @@ class Index:
         self.refusal: str | None = None
         self.figures = IndexFigures({}, doubts=0)
         self.leaves_doubts = False
+        self.study_states = None
         self.rows: dict[str, StoredObject] = {}
         self.gone: set[str] = set()
         self.loose: list[LooseRow] = []

@@ -34,7 +34,7 @@ def empty(index):
     if index:
         url = index.split('"')[1]
         with contextlib.closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-            cursor.execute("TRUNCATE study, series, instance, gone")
+            cursor.execute("TRUNCATE study, series, instance, gone, notice")
             connection.commit()
 
 

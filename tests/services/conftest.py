@@ -135,6 +135,7 @@ class Index:
         self.refusal = None
         self.figures = IndexFigures({}, doubts=0)
         self.leaves_doubts = False
+        self.study_states = None
         self.fault = None
         self.registers_before_fault = False
         self.disown_fault = None

@@ -44,7 +44,10 @@ class Scene:
         self.session = session
         self.congestion = SimpleNamespace(refusal=None)
         self.clock = Clock()
-        self.provider = StorageProvider(objects, index, self.clock, lambda: self.congestion.refusal)
+        self.registered = []
+        self.provider = StorageProvider(
+            objects, index, self.clock, lambda: self.congestion.refusal, self.registered.append
+        )
 
     def store(self, request=REQUEST):
         """A C-STORE with its Data Set given, ready to be completed."""
@@ -80,6 +83,17 @@ def test_an_object_that_is_kept_and_registered_is_a_success(scene, written, resu
     assert written == [5, 3]
     assert scene.index.rows["1.2.3.4"].file.path == scene.objects.files[0]
     assert scene.objects.removed == []
+
+
+def test_a_study_is_told_of_when_its_object_is_registered_and_not_otherwise(scene, result_of):
+    operation = scene.store()
+    assert scene.registered == []
+    result_of(operation.complete())
+    (stored,) = scene.index.rows.values()
+    assert scene.registered == [stored.study.study_instance_uid]
+    scene.index.fault = OutOfResources("index unreachable")
+    result_of(scene.store().complete())
+    assert len(scene.registered) == 1
 
 
 def test_the_answer_waits_for_the_row(scene):

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
-from sdcc.config import Access, AssociationSettings, Configuration, Index, Local, Storage
+from sdcc.config import Access, AssociationSettings, Configuration, Index, Local, Storage, StudySettings
 from sdcc.index.grouping import GroupCommit
 from sdcc.network.limits import WaitingBytes
 
@@ -103,6 +103,7 @@ class Conditions:
                 threads=self.threads,
             ),
             index=Index(timeout=self.index_timeout),
+            study=StudySettings(stable_after=0),  # the simulated database knows no SQL
             association=AssociationSettings(
                 maximum_pdu_length=self.maximum_pdu_length,
                 artim_timeout=5.0,

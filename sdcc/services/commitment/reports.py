@@ -34,7 +34,7 @@ from sdcc.interfaces import (
     Provenance,
     RunInThread,
 )
-from sdcc.services.commitment.pauses import Pauses
+from sdcc.pauses import Pauses
 from sdcc.services.commitment.references import Failure, event_information
 from sdcc.services.commitment.safekeeping import COMMITTED
 from sdcc.upper_layer.items import ProposedContext

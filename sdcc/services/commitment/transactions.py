@@ -23,7 +23,7 @@ from sdcc.interfaces import (
     IConversation,
     Provenance,
 )
-from sdcc.services.commitment.pauses import Pauses
+from sdcc.pauses import Pauses
 from sdcc.services.commitment.references import ActionInformation, digest
 from sdcc.services.commitment.reports import (
     A_FAULT,
