@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
+from sdcc.audit.configured import audit_trail
+from sdcc.audit.trail import AuditTrail
 from sdcc.config import Configuration
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
 from sdcc.interfaces import IObserver, IServiceProvider
 from sdcc.network.acceptor import Acceptor, Circumstances
-from sdcc.network.addresses import Resolver
+from sdcc.network.addresses import Resolver, resolve_blocking
 from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.observers import Observers
@@ -30,7 +33,7 @@ from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
 from sdcc.threads import LooseThreads
-from sdcc.world import Reactor, World
+from sdcc.world import Reactor, WorkerThreads, World
 
 
 class Parts:
@@ -40,6 +43,7 @@ class Parts:
 
     :ivar threads: all that have to be started and stopped.
     :ivar caller: of associations to the `[[remote]]`.
+    :ivar audit: the audit trail; None: there is none.
     """
 
     def __init__(
@@ -51,15 +55,22 @@ class Parts:
         is_stopping: Callable[[], bool],
         observers: Sequence[IObserver] = (),
     ) -> None:
-        self._observers = Observers(observers, world.now)
         self._configuration = configuration
         self._reactor = reactor
         self._world = world
         storage_threads = world.threads(reactor, "storage", configuration.storage.threads)
         index_threads = world.threads(reactor, "index", 1)
         self._reading_threads = world.threads(reactor, "reading", 2)  # for what may take longer
-        self.threads = (storage_threads, index_threads, self._reading_threads)
+        self.threads: tuple[WorkerThreads, ...] = (storage_threads, index_threads, self._reading_threads)
         lookup_threads = LooseThreads(reactor, "lookup")  # a resolver may hang for long
+        self.audit = self._audit(lookup_threads)
+        self._observers = Observers(
+            (
+                *([self.audit] if self.audit else ()),
+                *observers,
+            ),
+            world.now,
+        )
         self._tokens = Tokens(world.new_token())
         self.objects = ObjectStore(
             configuration.storage.directory,
@@ -114,6 +125,21 @@ class Parts:
             QueryProvider(self.index, maximum_answers=configuration.query.maximum_answers),
             RetrieveProvider(self.objects, self.index, self.converter, self.caller, reactor),
             CommitmentProvider(self.transactions, storage_threads.run, lambda: self.objects.refusal),
+        )
+
+    def _audit(self, lookup_threads: LooseThreads) -> AuditTrail | None:
+        if self._configuration.audit is None:
+            return None
+        threads = self._world.threads(
+            self._reactor, "audit", 1
+        )  # a disk that hangs is to hold up nothing else
+        self.threads += (threads,)
+        return audit_trail(
+            self._configuration,
+            self._reactor,
+            run_in_thread=threads.run,
+            resolve=partial(lookup_threads.run, resolve_blocking),
+            now=self._world.now,
         )
 
     def _server(self, is_stopping: Callable[[], bool], *providers: IServiceProvider) -> AssociationServer:

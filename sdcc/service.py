@@ -96,6 +96,8 @@ class SDCC(Service):
         self._look = parts.look()
         if self._look is not None:
             self._look.start()
+        if parts.audit is not None:
+            parts.audit.started()
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
@@ -126,6 +128,7 @@ class SDCC(Service):
             parts.storage.settle,
             parts.journal.stop,
             parts.objects.stop,
+            *([parts.audit.stopped] if parts.audit else []),
             *(threads.stop for threads in parts.threads),
         )
         for step in steps:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sdcc import conformance
-from sdcc.config.reading import PATH, Kind, NotAllowed, shown, text
+from sdcc.config.reading import HOST, PATH, Kind, NotAllowed, shown, text
 from sdcc.standard_classes import other_name, private_storage_class, standard_storage_classes
 from sdcc.uid import is_uid
 
@@ -60,6 +60,32 @@ def _endpoint(value: object) -> str:
     return text(value)
 
 
+def _audit_destination(value: object) -> str:
+    where = text(value)
+    kind, _, rest = where.partition(":")
+    if kind in ("udp", "tcp"):
+        host, _, port = rest.rpartition(":")
+        HOST.read(host.removeprefix("[").removesuffix("]"))
+        if not (port.isdecimal() and port.isascii() and int(port) in range(1, 65536)):
+            raise NotAllowed("a port is from 1 to 65535")
+    else:
+        PATH.read(rest if kind == "unix" else where)
+    return where
+
+
+def _audit_destination_below(where: str, directory: Path) -> str:
+    kind, _, rest = where.partition(":")
+    if kind in ("udp", "tcp"):
+        return where
+    return f"unix:{directory / rest}" if kind == "unix" else str(directory / where)
+
+
+def _audit_source_id(value: object) -> str:
+    if not text(value).isprintable():
+        raise NotAllowed
+    return text(value)
+
+
 ADDITIONAL_CLASSES = Kind(
     'an array of Storage SOP Class UIDs, or "standard" for all that PS3.4 Annex B defines',
     _additional_classes,
@@ -68,3 +94,9 @@ INDEX_URL = Kind(
     '"", "sqlite:///path" or "postgresql://user@host:5432/database"', _index_url, _index_url_below
 )
 ENDPOINT = Kind('a server endpoint such as "tcp:11122:interface=127.0.0.1" or "unix:path"', _endpoint)
+AUDIT_DESTINATION = Kind(
+    'the path of a file, "udp:host:port", "tcp:host:port" or "unix:/dev/log"',
+    _audit_destination,
+    _audit_destination_below,
+)
+AUDIT_SOURCE_ID = Kind("a text without control characters", _audit_source_id)

@@ -17,6 +17,7 @@ from sdcc.config.tables import (
     TLS,
     Access,
     AssociationSettings,
+    Audit,
     Configuration,
     Index,
     Local,
@@ -58,6 +59,7 @@ def load(path: Path | None = None) -> Configuration:
         tls=reader.table("tls", TLS),
         manhole=reader.table("manhole", Manhole),
         http=reader.table("http", HTTP),
+        audit=reader.table("audit", Audit),
         source=source,
     )
     reader.end()

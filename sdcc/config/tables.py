@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated
 
 from sdcc import conformance
-from sdcc.config.kinds import ADDITIONAL_CLASSES, ENDPOINT, INDEX_URL, POSTGRESQL, SQLITE
+from sdcc.config.kinds import (
+    ADDITIONAL_CLASSES,
+    AUDIT_DESTINATION,
+    AUDIT_SOURCE_ID,
+    ENDPOINT,
+    INDEX_URL,
+    POSTGRESQL,
+    SQLITE,
+)
 from sdcc.config.reading import (
     AE_TITLE,
     BOOLEAN,
@@ -128,6 +136,16 @@ class HTTP:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """``[audit]``: the audit trail."""
+
+    #: A file's path, or `udp:host:port`, `tcp:host:port`, `unix:path`.
+    destination: Annotated[str, AUDIT_DESTINATION]
+    #: The Audit Source ID; empty: the name of the host.
+    source_id: Annotated[str, AUDIT_SOURCE_ID] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All of it. As :func:`load` gives it, every path is absolute."""
 
@@ -142,6 +160,7 @@ class Configuration:
     tls: TLS | None = None
     manhole: Manhole | None = None
     http: HTTP | None = None
+    audit: Audit | None = None
     #: The file; None: there is none.
     source: Path | None = None
 
