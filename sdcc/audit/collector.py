@@ -79,7 +79,7 @@ class Collector:
         if self._opening is not None:
             self._opening.cancel()
         if self._is_open:
-            self._flush()
+            self._flush(whatever_it_takes=True)
             self._is_open = False
             await self._line.close()
         self._backlog.close()
@@ -118,14 +118,16 @@ class Collector:
         self._retry = self._clock.callLater(self._seconds, self._open)
         self._seconds = min(self._seconds * 2, LAST_RETRY)
 
-    def _flush(self) -> None:
-        while self._is_open and self._backlog and self._line.takes_more:
-            lines = self._backlog.take()
-            self._send(lines)
+    def _flush(self, *, whatever_it_takes: bool = False) -> None:
+        while self._backlog and self._may_send(whatever_it_takes):
+            self._send(self._backlog.take(), whatever_it_takes)
 
-    def _send(self, lines: list[bytes]) -> None:
+    def _may_send(self, whatever_it_takes: bool) -> bool:
+        return self._is_open and (whatever_it_takes or self._line.takes_more)
+
+    def _send(self, lines: list[bytes], whatever_it_takes: bool) -> None:
         for number, line in enumerate(lines):
-            if not (self._is_open and self._line.takes_more):
+            if not self._may_send(whatever_it_takes):
                 self._backlog.put_back(lines[number:])
                 return
             try:

@@ -123,13 +123,9 @@ class AuditFile:
         Deferred.fromCoroutine(self._close()).addErrback(self._cannot_close)
 
     async def stop(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
         await self._write_all()
         self._has_started = False
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        self._forget_retry()
         self._backlog.close()
         await self._close()
 
@@ -139,7 +135,7 @@ class AuditFile:
 
     async def _write_all(self) -> None:
         async with self._turn:
-            self._retry = None
+            self._forget_retry()
             while self._backlog:
                 lines = self._backlog.take()
                 try:
@@ -156,6 +152,11 @@ class AuditFile:
                     self._retry = self._clock.callLater(RETRY, self._try_again)
                     return
                 self._backlog.mended()
+
+    def _forget_retry(self) -> None:
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            retry.cancel()
 
     def _try_again(self) -> None:
         self._retry = None
