@@ -65,25 +65,18 @@ def application_activity(node: Node, event_type: Code, at: datetime.datetime) ->
 
 def refused(node: Node, refusal: RefusalFacts, at: datetime.datetime) -> Message:
     """A.5.3.11: an association that was rejected."""
-    return Message(
-        event=codes.SECURITY_ALERT,
-        action="E",
-        at=at,
-        outcome=Outcome.MINOR_FAILURE,
-        event_type=codes.NODE_AUTHENTICATION,
+    return _alert(
+        codes.NODE_AUTHENTICATION,
+        at,
+        node.participant(is_requestor=True),
+        _peer(refusal.calling_ae, refusal.address, is_requestor=False),
+        subject=_alert_subject(
+            codes.NODE_ID,
+            refusal.address,
+            f"{refusal.called_ae} <- {refusal.calling_ae}: {refusal.cause}",
+            name=refusal.calling_ae,
+        ),
         description=f"A-ASSOCIATE-RJ {refusal.codes}: {refusal.rule}",
-        participants=(
-            node.participant(is_requestor=True),
-            _peer(refusal.calling_ae, refusal.address, is_requestor=False),
-        ),
-        subjects=(
-            _alert_subject(
-                codes.NODE_ID,
-                refusal.address,
-                f"{refusal.called_ae} <- {refusal.calling_ae}: {refusal.cause}",
-                name=refusal.calling_ae,
-            ),
-        ),
     )
 
 
@@ -93,15 +86,12 @@ def more_refused(node: Node, withheld: Withheld, period: float, at: datetime.dat
         f"{withheld.total} more alerts within {period:g} s, "
         f"{withheld.count} of them about peers at {withheld.address}"
     )
-    return Message(
-        event=codes.SECURITY_ALERT,
-        action="E",
-        at=at,
-        outcome=Outcome.MINOR_FAILURE,
-        event_type=codes.NODE_AUTHENTICATION,
+    return _alert(
+        codes.NODE_AUTHENTICATION,
+        at,
+        node.participant(is_requestor=True),
+        subject=_alert_subject(codes.NODE_ID, withheld.address, text, name=withheld.address),
         description=text,
-        participants=(node.participant(is_requestor=True),),
-        subjects=(_alert_subject(codes.NODE_ID, withheld.address, text, name=withheld.address),),
     )
 
 
@@ -110,18 +100,13 @@ def not_authorized(
 ) -> Message:
     """A.5.3.11: an operation that the peer may not invoke."""
     text = f"command {operation.command_field:04X}H of SOP Class {operation.sop_class_uid}: not authorized"
-    return Message(
-        event=codes.SECURITY_ALERT,
-        action="E",
-        at=at,
-        outcome=Outcome.MINOR_FAILURE,
-        event_type=codes.USE_OF_RESTRICTED_FUNCTION,
+    return _alert(
+        codes.USE_OF_RESTRICTED_FUNCTION,
+        at,
+        node.participant(ae_title=association.called_ae, is_requestor=True),
+        _peer(association.calling_ae, association.address, is_requestor=False),
+        subject=_alert_subject(codes.NODE_ID, association.address, text, name=association.calling_ae),
         description=text,
-        participants=(
-            node.participant(ae_title=association.called_ae, is_requestor=True),
-            _peer(association.calling_ae, association.address, is_requestor=False),
-        ),
-        subjects=(_alert_subject(codes.NODE_ID, association.address, text, name=association.calling_ae),),
     )
 
 
@@ -132,13 +117,12 @@ def configuration_changed(node: Node, keys: Iterable[str], source: str, at: date
     """
     changed = tuple(keys)
     is_of_security = any(key.startswith(OF_SECURITY) for key in changed)
-    return Message(
-        event=codes.SECURITY_ALERT,
-        action="E",
-        at=at,
-        event_type=codes.SECURITY_CONFIGURATION if is_of_security else codes.SOFTWARE_CONFIGURATION,
-        participants=(node.participant(is_requestor=True),),
-        subjects=(_alert_subject(codes.URI, source, f"changed: {', '.join(changed)}", name=source, role=5),),
+    return _alert(
+        codes.SECURITY_CONFIGURATION if is_of_security else codes.SOFTWARE_CONFIGURATION,
+        at,
+        node.participant(is_requestor=True),
+        subject=_alert_subject(codes.URI, source, f"changed: {', '.join(changed)}", name=source, role=5),
+        outcome=Outcome.SUCCESS,
     )
 
 
@@ -266,6 +250,29 @@ def _peer(ae_title: str, address: str, *roles: Code, is_requestor: bool) -> Part
         roles=roles,
         ae_titles=(ae_title,) if ae_title else (),
         address=address,
+    )
+
+
+def _alert(
+    event_type: Code,
+    at: datetime.datetime,
+    *participants: Participant,
+    subject: Subject,
+    outcome: Outcome = Outcome.MINOR_FAILURE,
+    description: str = "",
+) -> Message:
+    """
+    :param participants: who reports it, and then who did it.
+    """
+    return Message(
+        event=codes.SECURITY_ALERT,
+        action="E",
+        at=at,
+        outcome=outcome,
+        event_type=event_type,
+        description=description,
+        participants=participants,
+        subjects=(subject,),
     )
 
 

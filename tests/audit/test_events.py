@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,24 +12,14 @@ from sdcc.allowance import Withheld
 from sdcc.audit import codes, events
 from sdcc.audit.events import LONGEST_QUERY, Node, StudyRecord
 from sdcc.audit.message import Message, encode
-from sdcc.interfaces import AssociationFacts, OperationFacts, RefusalFacts
+from sdcc.interfaces import OperationFacts
 
+from .facts import ASSOCIATION, CT, NOW, REFUSAL
 from .tables import check
 
-CT = "1.2.840.10008.5.1.4.1.1.2"
 STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
-NOW = datetime.datetime(2026, 2, 28, 12, 30, 1, 5000, tzinfo=datetime.UTC)
 NODE = Node("archive.example", ("SDCC", "SDCC2"))
-ASSOCIATION = AssociationFacts(
-    number=1,
-    calling_ae="CT01",
-    called_ae="SDCC",
-    address="192.0.2.1",
-    is_ours=False,
-    is_remote=True,
-    opened_at=NOW,
-)
 STUDY = StudyRecord(study_instance_uid="1.2.3", patient_id="P1", patient_name="Doe^Jane", instances={CT: 2})
 
 
@@ -83,17 +73,7 @@ def test_application_activity(kind: codes.Code) -> None:
 
 
 def test_an_association_that_was_refused() -> None:
-    refusal = RefusalFacts(
-        calling_ae="STRANGER",
-        called_ae="SDCC",
-        address="192.0.2.9",
-        codes="1/1/3",
-        rule="calling_ae",
-        cause="no [[remote]] 'STRANGER'",
-        is_local=True,
-        is_remote=False,
-    )
-    root = checked("A.5.3.11", events.refused(NODE, refusal, NOW))
+    root = checked("A.5.3.11", events.refused(NODE, REFUSAL, NOW))
     assert root.find(".//EventTypeCode").get("csd-code") == "110126"
     assert root.find(".//EventOutcomeDescription").text == "A-ASSOCIATE-RJ 1/1/3: calling_ae"
     assert outcome(root) == "4"
@@ -108,16 +88,7 @@ def test_an_association_that_was_refused() -> None:
 
 
 def test_a_refusal_of_who_has_no_title() -> None:
-    refusal = RefusalFacts(
-        calling_ae="",
-        called_ae="",
-        address="192.0.2.9",
-        codes="1/1/7",
-        rule="called_ae",
-        cause="none",
-        is_local=False,
-        is_remote=False,
-    )
+    refusal = replace(REFUSAL, calling_ae="")
     root = checked("A.5.3.11", events.refused(NODE, refusal, NOW))
     assert participants(root)[1] == ("<none>", False, None, "192.0.2.9")
 

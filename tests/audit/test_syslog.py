@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +15,8 @@ from sdcc.audit.codes import Outcome
 from sdcc.audit.message import Message, Participant, Subject
 from sdcc.audit.syslog import Syslog
 
-NOW = datetime.datetime(2026, 2, 28, 12, 30, 1, 5000, tzinfo=datetime.UTC)
+from .facts import NOW
+
 HEADER = re.compile(rb"<(\d+)>1 (\S+) (\S+) (\S+) (\S+) (\S+) - \xef\xbb\xbf")
 
 

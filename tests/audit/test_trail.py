@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from dataclasses import replace
 from typing import Any
@@ -18,14 +17,12 @@ from sdcc.audit.syslog import Syslog
 from sdcc.audit.trail import ALERTS, LATEST, MOST_STUDIES, PERIOD, AuditTrail
 from sdcc.dimse.command import CommandField
 from sdcc.interfaces import (
-    AssociationFacts,
     Ending,
     IAssociationWatch,
     Instance,
     IObserver,
     OperationFacts,
     Provenance,
-    RefusalFacts,
     Series,
     StoredFile,
     StoredObject,
@@ -33,27 +30,9 @@ from sdcc.interfaces import (
     StudyTransfer,
 )
 
-CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
-NOW = datetime.datetime(2026, 2, 28, 12, tzinfo=datetime.UTC)
-ASSOCIATION = AssociationFacts(
-    number=1,
-    calling_ae="CT01",
-    called_ae="SDCC",
-    address="192.0.2.1",
-    is_ours=False,
-    is_remote=True,
-    opened_at=NOW,
-)
-REFUSAL = RefusalFacts(
-    calling_ae="STRANGER",
-    called_ae="SDCC",
-    address="192.0.2.9",
-    codes="1/1/3",
-    rule="calling_ae",
-    cause="no [[remote]]",
-    is_local=True,
-    is_remote=False,
-)
+from .facts import ASSOCIATION, CT, NOW, REFUSAL
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
 
 
 class Destination:
