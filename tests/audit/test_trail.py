@@ -199,7 +199,7 @@ def test_what_accessed_nothing_is_not_recorded(scene: Scene) -> None:
     watch.performed(operation(command_field=CommandField.C_ECHO_RQ))
     watch.performed(operation(status=0xA700))
     watch.performed(operation(command_field=CommandField.C_MOVE_RQ, status=0xA801))
-    watch.performed(operation(is_ours=True))
+    watch.performed(operation(is_ours=True, status=0x0124))  # the peer's answer to a sub-operation
     watch.ended(Ending.RELEASED, "")
     scene.trail.not_opened("WORKSTATION", "no answer in time")
     assert scene.trail.opened(replace(ASSOCIATION, is_ours=True)) is None
