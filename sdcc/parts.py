@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from sdcc.administration.administration import Administration, Condition, OpenPort
 from sdcc.administration.associations import OpenAssociations
 from sdcc.archive.commitments import CommitmentJournal
 from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
+from sdcc.audit.configured import audit_trail
+from sdcc.audit.trail import AuditTrail
 from sdcc.completion.command import Command
 from sdcc.completion.completion import Completion
 from sdcc.completion.notices import Deliver, Notices
-from sdcc.config import Configuration
+from sdcc.config import Configuration, ConfigurationError
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
 from sdcc.interfaces import IObserver, IServiceProvider
 from sdcc.interfaces.administration import Facts
+from sdcc.metrics.counts import Counts
 from sdcc.network.acceptor import Acceptor, Circumstances
-from sdcc.network.addresses import Resolver
+from sdcc.network.addresses import Resolver, resolve_blocking
 from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.observers import Observers
-from sdcc.network.security import security
+from sdcc.network.security import Security, security
 from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
 from sdcc.services.commitment.provider import CommitmentProvider
@@ -37,10 +41,16 @@ from sdcc.services.registry import Registry
 from sdcc.services.storage import StorageProvider
 from sdcc.services.verification import VerificationProvider
 from sdcc.threads import LooseThreads
-from sdcc.world import Reactor, World
+from sdcc.tls import NotUsable
+from sdcc.world import Reactor, WorkerThreads, World
 
 #: Commands that run at a time, and likewise requests to the site's service.
 AT_ONCE = 2
+
+
+def _names(configuration: Configuration) -> dict[str, str]:
+    """Of the SOP Classes, by UID."""
+    return {uid: sop_class.name for uid, sop_class in configuration.sop_classes.items()}
 
 
 def _nobody(study_instance_uid: str) -> None:
@@ -56,6 +66,7 @@ class Parts:
     :ivar run_loosely: runs in a thread what may hang, and what no stop waits for.
     :ivar caller: of associations to the `[[remote]]`.
     :ivar security: TLS; None: no connection uses it.
+    :ivar audit: the audit trail; None: there is none.
     """
 
     def __init__(
@@ -67,17 +78,21 @@ class Parts:
         is_stopping: Callable[[], bool],
         observers: Sequence[IObserver] = (),
     ) -> None:
-        self._open_associations = OpenAssociations()
-        self._observers = Observers((self._open_associations, *observers), world.now)
-        self._configuration = configuration
+        self.configuration = configuration
         self._reactor = reactor
         self._world = world
         storage_threads = world.threads(reactor, "storage", configuration.storage.threads)
         index_threads = world.threads(reactor, "index", 1)
         self._reading_threads = world.threads(reactor, "reading", 2)  # for what may take longer
-        self.threads = (storage_threads, index_threads, self._reading_threads)
+        self.threads: tuple[WorkerThreads, ...] = (storage_threads, index_threads, self._reading_threads)
         lookup_threads = LooseThreads(reactor, "lookup")  # a resolver may hang for long
         self.run_loosely = lookup_threads.run
+        self.audit = self._audit(lookup_threads)
+        self.sop_class_names = _names(configuration)
+        self.counts = None if configuration.http is None else Counts(self.sop_class_names)
+        self._open_associations = OpenAssociations()
+        own = (self._open_associations, self.audit, self.counts)
+        self._observers = Observers((*(each for each in own if each is not None), *observers), world.now)
         self._tokens = Tokens(world.new_token())
         self.objects = ObjectStore(
             configuration.storage.directory,
@@ -148,7 +163,7 @@ class Parts:
 
     def _completion(self) -> Completion | None:
         """None: no study becomes stable."""
-        settings = self._configuration.study
+        settings = self.configuration.study
         if not settings.stable_after:
             return None
         notices = [
@@ -173,7 +188,7 @@ class Parts:
 
     def _means(self) -> Mapping[str, Deliver]:
         """By which the site is told of stable studies."""
-        settings = self._configuration.study
+        settings = self.configuration.study
         means: dict[str, Deliver] = {}
         if settings.command:
             means["command"] = Command(settings.command, processes=self._reactor, clock=self._reactor)
@@ -183,8 +198,23 @@ class Parts:
             means["post"] = Post(settings.post, self._reactor)
         return means
 
+    def _audit(self, lookup_threads: LooseThreads) -> AuditTrail | None:
+        if self.configuration.audit is None:
+            return None
+        threads = self._world.threads(
+            self._reactor, "audit", 1
+        )  # a disk that hangs is to hold up nothing else
+        self.threads += (threads,)
+        return audit_trail(
+            self.configuration,
+            self._reactor,
+            run_in_thread=threads.run,
+            resolve=partial(lookup_threads.run, resolve_blocking),
+            now=self._world.now,
+        )
+
     def _server(self, is_stopping: Callable[[], bool], *providers: IServiceProvider) -> AssociationServer:
-        configuration = self._configuration
+        configuration = self.configuration
         sop_classes = configuration.sop_classes
         circumstances = Circumstances(
             is_stopping=is_stopping,
@@ -206,12 +236,35 @@ class Parts:
             at_cut=self.caller.stop,
         )
 
+    async def prepare_security(self, configuration: Configuration) -> Callable[[], object]:
+        """Read the certificates of another configuration; gives what puts them into effect.
+
+        :raises ConfigurationError: they cannot be used.
+        """
+        settings = configuration.tls
+        if settings is None or not configuration.uses_tls:
+            return lambda: None  # connections that have TLS keep what there is
+        try:
+            if self.security is not None:
+                return await self.security.renewed(self.run_loosely, settings)
+            made = security(settings, self._reactor, self._world.now)
+            await self.run_loosely(made.load)
+        except NotUsable as error:
+            raise ConfigurationError(str(error).splitlines()) from None
+        return lambda: self._secure(made)
+
+    def _secure(self, made: Security) -> None:
+        """From now on remotes may be called over TLS."""
+        self.security = self.caller.security = made
+        made.watch()
+
     def reconfigure(self, configuration: Configuration) -> None:
         """Go by another configuration from now on, as far as that is possible; what is open is not touched.
 
         Of what has to wait for a restart it says the same as the one before.
         """
-        before, self._configuration = self._configuration, configuration
+        before, self.configuration = self.configuration, configuration
+        self.sop_class_names |= _names(configuration)
         sop_classes, association = configuration.sop_classes, configuration.association
         self._registry.extend(sop_classes)
         self._acceptor.reconfigure(configuration, sop_classes)
@@ -242,7 +295,7 @@ class Parts:
     ) -> Administration:
         """What an administrator may ask of these parts, from now on."""
         return Administration(
-            configuration=lambda: self._configuration,
+            configuration=lambda: self.configuration,
             process=self._world.process(),
             now=self._world.now,
             started_at=self._world.now(),
@@ -271,7 +324,7 @@ class Parts:
         since = self.objects.doubtful_since
         if since is None:
             return None
-        configuration, world = self._configuration, self._world
+        configuration, world = self.configuration, self._world
 
         def now() -> float:
             return world.now().timestamp()

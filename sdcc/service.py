@@ -2,7 +2,8 @@
 
 Starting: the ports are bound first, while the process may still have the privileges for it;
 then storage and index are made ready, as the user that the process stays. Stopping: no new
-connections, associations drained, then the index, then the storage, then the threads.
+connections, associations drained, then the index, then the storage, then the threads; `[http]` says to
+almost the last that it is stopping.
 
 SIGHUP has the configuration read again. SIGTERM and SIGINT are the reactor's, which stops the service; while
 it stops, another of them ends what it waits for.
@@ -11,35 +12,27 @@ it stops, another of them ends what it waits for.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall, IListeningPort
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sdcc import __version__
-from sdcc.administration.administration import Administration, Condition, OpenPort
-from sdcc.administration.control_socket import ControlFactory, ControlSocket
-from sdcc.administration.tables import shown
-from sdcc.config import Configuration, Local, load, ports
+from sdcc.config import Configuration, load
+from sdcc.doors import CannotOpen, Doors
+from sdcc.health import Health
 from sdcc.inspection.look import Look
 from sdcc.interfaces.administration import CannotDo, Facts
-from sdcc.network.server import BACKLOG
+from sdcc.logs.log import Log
 from sdcc.parts import Parts
+from sdcc.ports import CannotListen, Ports
 from sdcc.reloading import Reloading
 from sdcc.signals import Signals
-from sdcc.threads import LooseThreads
 from sdcc.tls import NotUsable
 from sdcc.world import REAL, Reactor, World
-
-if TYPE_CHECKING:
-    from sdcc.manhole.server import ManholeServer
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc")
@@ -53,32 +46,64 @@ class CannotStart(Exception):
 
 
 class SDCC(Service):
-    """The server, as a Twisted service."""
+    """The server, as a Twisted service.
 
-    def __init__(self, configuration: Configuration, reactor: Reactor, world: World = REAL) -> None:
+    :param own_log: whose levels may be changed; None: the process logs otherwise.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        reactor: Reactor,
+        world: World = REAL,
+        own_log: Log | None = None,
+    ) -> None:
         self._reactor = reactor
         self._parts = Parts(configuration, reactor, world, is_stopping=lambda: self._is_stopping)
+        parts = self._parts
         self._reloading = Reloading(
             configuration,
             read=load,
-            run_in_thread=self._parts.run_loosely,
-            reconfigure=self._parts.reconfigure,
+            run_in_thread=parts.run_loosely,
+            prepare=[parts.prepare_security],
+            reconfigure=self._reconfigure,
+            changed=self._record_changes,
         )
+        self._own_log = own_log
         self._signals = Signals(world.set_signal, reactor)
-        self._ports: list[IListeningPort] = []
         self._is_stopping = False
         #: Fires when what is left of a stop is not waited for any more.
         self._given_up: Deferred[None] = Deferred()
         self._last_call: IDelayedCall | None = None
         self._look: Look | None = None
-        self._control: ControlSocket | None = None
-        self._manhole: ManholeServer | None = None
-        self._world = world
+        self._ports = Ports(configuration.locals, parts.server, parts.security, reactor)
+        self.health = Health(
+            is_stopping=lambda: self._is_stopping,
+            is_draining=lambda: self.is_draining,
+            storage_refusal=lambda: parts.storage.refusal,
+            is_crowded=lambda: parts.limits.total >= parts.limits.maximum_open,
+        )
+        administration = parts.administration(
+            condition=self.health.condition,
+            ports=lambda: self._ports.facts,
+            reload=self.reload,
+            drain=self.drain,
+            log_levels=own_log.levels if own_log else dict,
+            set_log_level=own_log.set_level if own_log else _no_level,
+        )
+        self._doors = Doors(
+            configuration,
+            parts,
+            administration=administration,
+            health=self.health,
+            reactor=reactor,
+            world=world,
+        )
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """Interface and port of each open port, in the configuration's order."""
-        return tuple(map(address_of, self._ports))
+        return self._ports.addresses
 
     @property
     def configuration(self) -> Configuration:
@@ -101,30 +126,13 @@ class SDCC(Service):
 
         :raises CannotStart: they cannot be used, or a port cannot be bound.
         """
-        security = self._parts.security
         try:
-            if security is not None:
-                security.load()
-        except NotUsable as error:
+            if self._parts.security is not None:
+                self._parts.security.load()
+            self._ports.open()
+            self._doors.open_web()
+        except (NotUsable, CannotListen, CannotOpen) as error:
             raise CannotStart(str(error)) from None
-        for (interface, port), locals_ in ports(self.configuration.locals):
-            titles = ", ".join(locals_)
-            try:
-                plain = self._parts.server.port(locals_)
-                assert security is not None or not is_tls(locals_)
-                factory = security.accepting(plain) if security and is_tls(locals_) else plain
-                listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=interface)
-            except CannotListenError as error:
-                reason = f"AE {titles}: cannot listen on {interface}:{port}: {error.socketError}"
-                raise CannotStart(reason) from None
-            self._ports.append(listening)
-            log.info(
-                "AE {titles} on {interface}:{port}{tls}",
-                tls=" over TLS" if is_tls(locals_) else "",
-                titles=titles,
-                interface=interface,
-                port=address_of(listening)[1],
-            )
 
     def startService(self) -> None:
         """Make storage and index ready. This blocks, but nothing else runs yet.
@@ -137,16 +145,15 @@ class SDCC(Service):
         self._signals.hear(signal.SIGHUP, self._hang_up)
         try:
             self._prepare()
-            administration = self._administration()
-            self._open_manhole(administration)
-        except CannotStart:
+            self._doors.open_manhole()
+        except (CannotStart, CannotOpen) as error:
             self._signals.restore()
-            raise
+            raise CannotStart(str(error)) from None
         parts = self._parts
-        if parts.security is not None:
-            parts.security.watch()
         for threads in parts.threads:
             threads.start()
+        if parts.security is not None:
+            parts.security.watch()
         parts.objects.start()
         parts.index.start()
         parts.transactions.start()
@@ -155,10 +162,9 @@ class SDCC(Service):
         self._look = parts.look()
         if self._look is not None:
             self._look.start()
-        self._control = ControlSocket(
-            ControlFactory(administration, self._reactor), self._reactor, self._world.listen_control
-        )
-        self._control.open(parts.objects.own_folder)
+        if parts.audit is not None:
+            parts.audit.started()
+        self._doors.open_control()
         log.info(
             "SDCC {version} is ready: objects in {directory}; index: {index}",
             version=__version__,
@@ -185,68 +191,25 @@ class SDCC(Service):
         changes = await self._reloading.reload()
         return {"changed": [*changes.at_once], "after_restart": [*changes.after_restart]}
 
+    def _reconfigure(self, configuration: Configuration) -> None:
+        self._parts.reconfigure(configuration)
+        if self._own_log is not None:
+            self._own_log.reconfigure(configuration.log)
+
+    def _record_changes(self, keys: Sequence[str]) -> None:
+        if self._parts.audit is not None:
+            self._parts.audit.configuration_changed(keys)
+
     def drain(self, is_on: bool = True) -> Facts:
         """See :class:`~sdcc.interfaces.administration.IAdministration`."""
         server = self._parts.server
         if not self._is_stopping:
             (server.drain if is_on else server.go_on)()
-        return {"state": self._state, "open": server.open_associations}
-
-    @property
-    def _state(self) -> str:
-        """In the words of `IAdministration.status`."""
-        if self._is_stopping:
-            return "stopping"
-        if self.is_draining:
-            return "draining"
-        return "degraded" if self._parts.storage.refusal else "ready"
+        return {"state": str(self.health.condition().state), "open": server.open_associations}
 
     def _hang_up(self) -> None:
         log.info("SIGHUP: the configuration is read again")
         ensureDeferred(self.reload()).addErrback(_not_reloaded)
-
-    def _open_manhole(self, administration: Administration) -> None:
-        """Where one is configured: whoever has none is spared conch, too.
-
-        :raises CannotStart: it cannot be opened.
-        """
-        if self.configuration.manhole is None:
-            return
-        from sdcc.manhole.server import CannotOpen, ManholeServer  # noqa: PLC0415
-
-        self._manhole = ManholeServer(
-            self.configuration.manhole,
-            self.configuration.storage.directory,
-            administration,
-            shown=shown,
-            reactor=self._reactor,
-            run_in_thread=LooseThreads(self._reactor, "manhole").run,
-        )
-        try:
-            self._manhole.start()
-        except CannotOpen as error:
-            raise CannotStart(f"[manhole] {error}") from None
-
-    # --- its administration ---
-
-    def _administration(self) -> Administration:
-        return self._parts.administration(
-            condition=self._condition,
-            ports=self._open_ports,
-            reload=self.reload,
-            drain=self.drain,
-            log_levels=dict,
-            set_log_level=_set_no_log_level,
-        )
-
-    def _open_ports(self) -> list[OpenPort]:
-        return [
-            OpenPort(tuple(locals_), *address_of(port), is_tls(locals_))
-            for port, (_, locals_) in zip(self._ports, ports(self.configuration.locals), strict=True)
-        ]
-
-    def _condition(self) -> Condition:
-        return SimpleNamespace(state="stopping" if self._is_stopping else "ready", reasons=())
 
     # --- stopping ---
 
@@ -287,10 +250,10 @@ class SDCC(Service):
     async def _end_parts(self) -> None:
         parts = self._parts
         steps = (
-            *(port.stopListening for port in self._ports),
-            *([self._manhole.stop] if self._manhole else []),
-            parts.transactions.interrupt,
+            self._ports.close,
+            self._doors.close_manhole,
             *([parts.completion.interrupt] if parts.completion else []),
+            parts.transactions.interrupt,
             parts.server.stop,
             parts.caller.stop,
             parts.converter.stop,
@@ -298,12 +261,14 @@ class SDCC(Service):
             *([parts.completion.stop] if parts.completion else []),
             *([self._look.stop] if self._look else []),
             *([parts.security.stop] if parts.security else []),
-            *([self._control.stop] if self._control else []),
+            self._doors.close_control,
             parts.index.stop,
             self._hand_doubts_on,
             parts.storage.settle,
             parts.journal.stop,
             parts.objects.stop,
+            *([parts.audit.stopped] if parts.audit else []),
+            self._doors.close_web,
             *(threads.stop for threads in parts.threads),
         )
         for step in steps:
@@ -339,16 +304,5 @@ def _not_reloaded(failure: Failure) -> None:
         log.failure("the configuration stays as it is", failure)
 
 
-def _set_no_log_level(name: str, level: str) -> None:
-    raise ValueError("this version cannot set levels")
-
-
-def address_of(port: IListeningPort) -> tuple[str, int]:
-    address = port.getHost()
-    assert isinstance(address, IPv4Address | IPv6Address)
-    return address.host, address.port
-
-
-def is_tls(locals_: Mapping[str, Local]) -> bool:
-    """Whether the port of these has TLS: all of one agree."""
-    return any(local.tls for local in locals_.values())
+def _no_level(name: str, level: str) -> None:
+    raise ValueError("the log is not SDCC's, because twistd was given a --logger: it has no levels")

@@ -74,7 +74,7 @@ def makeService(options: Options) -> IService:
     sys.excepthook = plainly
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    service = SDCC(options.configuration, cast(Reactor, reactor))
+    service = SDCC(options.configuration, cast(Reactor, reactor), own_log=options.log)
     return service if options.log is None else Logged(service, options.log, cast(LogReactor, reactor))
 
 

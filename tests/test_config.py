@@ -19,6 +19,7 @@ from sdcc.config import (
     TLS,
     Access,
     AssociationSettings,
+    Audit,
     Configuration,
     ConfigurationError,
     Index,
@@ -48,6 +49,7 @@ TABLES = {
     "tls": TLS,
     "manhole": Manhole,
     "http": HTTP,
+    "audit": Audit,
 }
 #: The keys with a default that the sample can show: not required, and not "left out".
 WITH_DEFAULT = {name: {field.name for field in fields(cls)} for name, cls in TABLES.items()} | {
@@ -55,6 +57,7 @@ WITH_DEFAULT = {name: {field.name for field in fields(cls)} for name, cls in TAB
     "tls": set(),
     "manhole": set(),
     "http": set(),
+    "audit": {"source_id"},
 }
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 A_COMMAND = "allowed: an array of texts: a command, as an absolute path or a name in PATH, and its arguments"
@@ -339,6 +342,7 @@ CLASSES_ALLOWED = (
 URL_PARTS = "a port is from 1 to 65535; in a password, / : @ ? % are %2F %3A %40 %3F %25"
 URL_ALLOWED = 'allowed: "", "sqlite:///path" or "postgresql://user@host:5432/database"'
 ENDPOINT_ALLOWED = 'allowed: a server endpoint such as "tcp:11122:interface=127.0.0.1" or "unix:path"'
+AUDIT_ALLOWED = 'allowed: the path of a file, "udp:host:port", "tcp:host:port" or "unix:/dev/log"'
 LOCAL_KEYS = "allowed: ae_title, port, interface, max_associations, tls"
 STORAGE_KEYS = "allowed: directory, minimum_free, maximum_object_size, additional_sop_classes, threads"
 LOG_FILE_ALLOWED = 'allowed: a path, or "" for where twistd writes'
@@ -348,7 +352,7 @@ LEVELS_ALLOWED = (
 )
 TABLES_ALLOWED = (
     "allowed: [[local]], [[remote]], [access], [storage], [index], [query], [study], [association], [log], "
-    "[tls], [manhole], [http]"
+    "[tls], [manhole], [http], [audit]"
 )
 
 
@@ -489,6 +493,13 @@ TABLES_ALLOWED = (
             'log.levels = { sdcc = "warning" }',
             f'[log].levels = {{"sdcc": "warning"}}: "warning" is no level; {LEVELS_ALLOWED}',
         ),
+        ('audit.source_id = "PACS"', f"[audit].destination: missing; {AUDIT_ALLOWED}"),
+        ('audit.destination = "udp:host"', f'[audit].destination = "udp:host": {AUDIT_ALLOWED}'),
+        (
+            'audit.destination = "tcp:host:70000"',
+            f'[audit].destination = "tcp:host:70000": a port is from 1 to 65535; {AUDIT_ALLOWED}',
+        ),
+        ('audit.destination = "unix:"', f'[audit].destination = "unix:": {AUDIT_ALLOWED}'),
         # SOP classes
         (
             'storage.additional_sop_classes = "all"',
@@ -654,8 +665,7 @@ def test_the_index_has_a_name_without_a_password(written: Callable[[str], Path],
 
 @pytest.mark.parametrize(
     ("text", "keys"),
-    [
-    ],
+    [],
 )
 def test_what_this_version_cannot_do_is_refused(
     written: Callable[[str], Path], text: str, keys: list[str]
@@ -698,6 +708,8 @@ def test_what_is_said_of_tls_where_there_is_none_is_an_error(
     written: Callable[[str], Path], text: str, found: str
 ) -> None:
     assert problems(written(text)) == (found,)
+
+
 @pytest.mark.parametrize(
     "endpoint", ["tcp:11180:interface=127.0.0.1", "unix:/run/sdcc", "systemd:domain=INET:index=0"]
 )
@@ -719,3 +731,21 @@ def test_an_ae_title_is_allowed_as_ps3_5_has_it(title: str) -> None:
     trimmed = title.strip(" ")
     allowed = 1 <= len(trimmed) <= 16 and trimmed.isprintable() and "\\" not in trimmed
     assert (found, len(reader.problems)) == (([trimmed], 0) if allowed else ([], 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "destination"),
+    [
+        ("audit.log", "{}/audit.log"),
+        ("/var/log/sdcc/audit.log", "/var/log/sdcc/audit.log"),
+        ("unix:/dev/log", "unix:/dev/log"),
+        ("unix:syslog", "unix:{}/syslog"),
+        ("udp:[::1]:514", "udp:[::1]:514"),
+        ("tcp:collector.example:601", "tcp:collector.example:601"),
+    ],
+)
+def test_the_audit_trail_goes_where_the_file_says(
+    written: Callable[[str], Path], text: str, destination: str
+) -> None:
+    path = written(f'audit = {{ destination = "{text}" }}')
+    assert load(path).audit == Audit(destination=destination.format(path.parent))

@@ -16,15 +16,18 @@ from sdcc.config import (
     TLS,
     Access,
     AssociationSettings,
+    Audit,
     Changes,
     Configuration,
     Effect,
     Index,
     Local,
+    LogSettings,
     Manhole,
     QuerySettings,
     Remote,
     Storage,
+    StudySettings,
     compare,
 )
 from sdcc.conformance import storage_class
@@ -37,12 +40,19 @@ RUNNING = Configuration(
     tls=TLS(certificate=Path("/a.crt"), private_key=Path("/a.key")),
     manhole=Manhole(endpoint="tcp:1", authorized_keys=Path("/keys")),
     http=HTTP(endpoint="tcp:2"),
+    audit=Audit(destination="/a"),
 )
 #: By the field of the configuration, another value for each key but those that tell one table from another.
 OTHERS: dict[str, Any] = {
     "locals": Local(port=104, interface="0.0.0.0", max_associations=9, tls=True),
     "remotes": Remote(
-        ae_title="CT01", address="10.0.0.2", port=105, max_associations=3, services=frozenset({"storage"})
+        ae_title="CT01",
+        address="10.0.0.2",
+        port=105,
+        tls=True,
+        tls_name="b",
+        max_associations=3,
+        services=frozenset({"storage"}),
     ),
     "access": Access(unknown_callers="reject", check_address=False),
     "storage": Storage(
@@ -57,9 +67,19 @@ OTHERS: dict[str, Any] = {
     "association": AssociationSettings(
         maximum_pdu_length=4096, maximum_open=13, artim_timeout=14, idle_timeout=15, drain_timeout=16
     ),
-    "tls": TLS(certificate=Path("/b.crt"), private_key=Path("/b.key"), client_authorities=Path("/ca")),
+    "study": StudySettings(stable_after=1, command=("true",), post="http://a", timeout=2),
+    "log": LogSettings(
+        file=Path("/log"), format="json", rotate_size=1, rotate_every="hour", keep=2, levels=(("a", "warn"),)
+    ),
+    "tls": TLS(
+        certificate=Path("/b.crt"),
+        private_key=Path("/b.key"),
+        client_authorities=Path("/ca"),
+        server_authorities=Path("/sa"),
+    ),
     "manhole": Manhole(endpoint="tcp:3", authorized_keys=Path("/others")),
     "http": HTTP(endpoint="tcp:4"),
+    "audit": Audit(destination="/b", source_id="b"),
 }
 TABLE_OF = {"locals": "local", "remotes": "remote"}
 

@@ -37,6 +37,8 @@ EFFECTS: Mapping[str, Mapping[str, Effect]] = MappingProxyType(
             "ae_title": Effect.AT_ONCE,
             "address": Effect.AT_ONCE,
             "port": Effect.AT_ONCE,
+            "tls": Effect.AT_ONCE,
+            "tls_name": Effect.AT_ONCE,
             "max_associations": Effect.AT_ONCE,
             "services": Effect.AT_ONCE,
         },
@@ -59,6 +61,12 @@ EFFECTS: Mapping[str, Mapping[str, Effect]] = MappingProxyType(
         "query": {
             "maximum_answers": Effect.AT_ONCE,
         },
+        "study": {
+            "stable_after": Effect.AFTER_RESTART,
+            "command": Effect.AFTER_RESTART,
+            "post": Effect.AFTER_RESTART,
+            "timeout": Effect.AFTER_RESTART,
+        },
         "association": {
             "maximum_pdu_length": Effect.AT_ONCE,
             "maximum_open": Effect.AT_ONCE,
@@ -66,10 +74,19 @@ EFFECTS: Mapping[str, Mapping[str, Effect]] = MappingProxyType(
             "idle_timeout": Effect.AT_ONCE,
             "drain_timeout": Effect.AT_ONCE,
         },
+        "log": {
+            "file": Effect.AFTER_RESTART,
+            "format": Effect.AFTER_RESTART,
+            "rotate_size": Effect.AT_ONCE,
+            "rotate_every": Effect.AT_ONCE,
+            "keep": Effect.AT_ONCE,
+            "levels": Effect.AT_ONCE,
+        },
         "tls": {
             "certificate": Effect.AT_ONCE,
             "private_key": Effect.AT_ONCE,
             "client_authorities": Effect.AT_ONCE,
+            "server_authorities": Effect.AT_ONCE,
         },
         "manhole": {
             "endpoint": Effect.AFTER_RESTART,
@@ -77,6 +94,10 @@ EFFECTS: Mapping[str, Mapping[str, Effect]] = MappingProxyType(
         },
         "http": {
             "endpoint": Effect.AFTER_RESTART,
+        },
+        "audit": {
+            "destination": Effect.AFTER_RESTART,
+            "source_id": Effect.AFTER_RESTART,
         },
     }
 )

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sdcc import conformance
 from sdcc.config.endpoints import Endpoint
-from sdcc.config.reading import PATH, Kind, NotAllowed, shown, text
+from sdcc.config.reading import HOST, PATH, Kind, NotAllowed, shown, text
 from sdcc.standard_classes import other_name, private_storage_class, standard_storage_classes
 from sdcc.uid import is_uid
 
@@ -137,6 +137,32 @@ def _is_web_url(url: str) -> bool:
         return False
 
 
+def _audit_destination(value: object) -> str:
+    where = text(value)
+    kind, _, rest = where.partition(":")
+    if kind in ("udp", "tcp"):
+        host, _, port = rest.rpartition(":")
+        HOST.read(host.removeprefix("[").removesuffix("]"))
+        if not (port.isdecimal() and port.isascii() and int(port) in range(1, 65536)):
+            raise NotAllowed("a port is from 1 to 65535")
+    else:
+        PATH.read(rest if kind == "unix" else where)
+    return where
+
+
+def _audit_destination_below(where: str, directory: Path) -> str:
+    kind, _, rest = where.partition(":")
+    if kind in ("udp", "tcp"):
+        return where
+    return f"unix:{directory / rest}" if kind == "unix" else str(directory / where)
+
+
+def _audit_source_id(value: object) -> str:
+    if not text(value).isprintable():
+        raise NotAllowed
+    return text(value)
+
+
 COMMAND = Kind(
     "an array of texts: a command, as an absolute path or a name in PATH, and its arguments",
     _command,
@@ -162,3 +188,9 @@ PRIVATE_ENDPOINT = Kind(
     _private_endpoint,
     _endpoint_below,
 )
+AUDIT_DESTINATION = Kind(
+    'the path of a file, "udp:host:port", "tcp:host:port" or "unix:/dev/log"',
+    _audit_destination,
+    _audit_destination_below,
+)
+AUDIT_SOURCE_ID = Kind("a text without control characters", _audit_source_id)

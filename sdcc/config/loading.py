@@ -17,6 +17,7 @@ from sdcc.config.tables import (
     TLS,
     Access,
     AssociationSettings,
+    Audit,
     Configuration,
     Index,
     Local,
@@ -62,6 +63,7 @@ def load(path: Path | None = None) -> Configuration:
         tls=reader.table("tls", TLS),
         manhole=reader.table("manhole", Manhole),
         http=reader.table("http", HTTP),
+        audit=reader.table("audit", Audit),
         source=source,
     )
     reader.end()
@@ -71,7 +73,6 @@ def load(path: Path | None = None) -> Configuration:
         *_repeated(remotes),
         *_contradictions(locals_, remotes, has_tls="tls" in document),
         *_idle(configuration.study),
-        *configuration.unsupported(),
     ]
     if problems:
         raise ConfigurationError([f"{path}: {problem}" for problem in problems])

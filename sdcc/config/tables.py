@@ -14,6 +14,8 @@ from typing import Annotated
 from sdcc import conformance
 from sdcc.config.kinds import (
     ADDITIONAL_CLASSES,
+    AUDIT_DESTINATION,
+    AUDIT_SOURCE_ID,
     COMMAND,
     ENDPOINT,
     INDEX_URL,
@@ -175,6 +177,16 @@ class HTTP:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """``[audit]``: the audit trail."""
+
+    #: A file's path, or `udp:host:port`, `tcp:host:port`, `unix:path`.
+    destination: Annotated[str, AUDIT_DESTINATION]
+    #: The Audit Source ID; empty: the name of the host.
+    source_id: Annotated[str, AUDIT_SOURCE_ID] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All of it. As :func:`load` gives it, every path is absolute."""
 
@@ -191,6 +203,7 @@ class Configuration:
     tls: TLS | None = None
     manhole: Manhole | None = None
     http: HTTP | None = None
+    audit: Audit | None = None
     #: The file; None: there is none.
     source: Path | None = None
 
@@ -220,9 +233,3 @@ class Configuration:
         assert parts is not None, "config.load has read it"
         user = f"{parts['user'][:-1].partition(':')[0]}@" if parts["user"] else ""
         return f"PostgreSQL, postgresql://{user}{parts['hosts']}{parts['database'] or ''}"
-
-    def unsupported(self) -> list[str]:
-        """What this version cannot do yet, a sentence each. Ignoring it would be a guess."""
-        asked = {
-        }
-        return [f"{key}: this version does not provide it yet" for key, is_asked in asked.items() if is_asked]

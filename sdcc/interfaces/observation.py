@@ -129,6 +129,8 @@ class OperationFacts:
     #: Of a C-STORE that succeeded.
     durations: Durations | None = None
     stored: StoredObject | None = None
+    #: Whether it took the place of an object of the same SOP Instance UID.
+    has_replaced: bool = False
     #: Of a C-FIND, C-MOVE or C-GET: the Identifier as it came, and its Transfer Syntax.
     identifier: bytes = field(default=b"", repr=False)
     transfer_syntax_uid: str = ""
@@ -152,8 +154,8 @@ class IAssociationWatch(Interface):
 class IObserver(Interface):
     """Told of every association of the process, those that SDCC opens included."""
 
-    def opened(association: AssociationFacts) -> IAssociationWatch:
-        """It is established."""
+    def opened(association: AssociationFacts) -> IAssociationWatch | None:
+        """It is established. None: what happens on it is of no interest."""
 
     def refused(refusal: RefusalFacts) -> None:
         """It is not, by a rule of ours."""

@@ -42,6 +42,7 @@ class Outcome:
     #: For observers alone, as :class:`~sdcc.interfaces.OperationFacts` has them.
     durations: Durations | None = None
     stored: StoredObject | None = None
+    has_replaced: bool = False
     identifier: bytes = field(default=b"", repr=False)
     transfers: tuple[StudyTransfer, ...] = ()
 

@@ -68,7 +68,7 @@ class Caller:
     ) -> None:
         self._reactor = reactor
         self._resolve = resolve
-        self._security = security
+        self.security = security
         self._observers = observers
         self.reconfigure(remotes, maximum_pdu_length=maximum_pdu_length, timeouts=timeouts)
         self._numbers = count(1)
@@ -197,9 +197,9 @@ class Caller:
         if not remote.tls:
             await endpoint.connect(Single(association))
         else:
-            assert self._security is not None, "there is a [tls] where a remote is called over TLS"
+            assert self.security is not None, "there is a [tls] where a remote is called over TLS"
             name = remote.tls_name or remote.address.partition("%")[0]  # no network interface is in it
-            await self._security.connect(endpoint, association, name=name, end=end)
+            await self.security.connect(endpoint, association, name=name, end=end)
 
     async def _addresses(self, host: str, where: str) -> list[str]:
         """Those of IPv4 first.

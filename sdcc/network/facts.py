@@ -39,6 +39,7 @@ def performed(
         is_answered=is_answered,
         durations=outcome.durations,
         stored=outcome.stored,
+        has_replaced=outcome.has_replaced,
         identifier=outcome.identifier,
         transfer_syntax_uid=context.transfer_syntax,
         move_destination=request.move_destination.strip() if isinstance(request, MoveRequest) else "",

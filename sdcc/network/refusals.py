@@ -7,10 +7,12 @@ for that.
 
 from __future__ import annotations
 
-from collections import Counter
-
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+
+from sdcc.allowance import ELSEWHERE, Allowance, Withheld
+
+__all__ = ["ADDRESSES", "ELSEWHERE", "LINES", "PERIOD", "RefusalLog"]
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc.association")
@@ -19,7 +21,6 @@ log = Logger(namespace="sdcc.association")
 LINES, PERIOD = 200, 10.0
 #: Addresses that are told apart within them. All others share what one has.
 ADDRESSES = 1000
-ELSEWHERE = "elsewhere"
 
 
 class RefusalLog:
@@ -28,45 +29,23 @@ class RefusalLog:
     def __init__(
         self, clock: IReactorTime, *, lines: int = LINES, period: float = PERIOD, addresses: int = ADDRESSES
     ) -> None:
-        self._clock = clock
-        self._lines = lines
         self._period = period
-        self._addresses = addresses
-        self._end = clock.seconds()
-        self._counts: Counter[str] = Counter()
-        self._withheld: Counter[str] = Counter()
-        self._telling: IDelayedCall | None = None
+        self._allowance = Allowance(clock, self._tell, each=lines, period=period, addresses=addresses)
 
     def warn(self, address: str, text: str, /, **fields: object) -> None:
         """A line about a peer at an address, as :class:`twisted.logger.Logger` takes it."""
-        now = self._clock.seconds()
-        if now >= self._end:
-            self._end = now + self._period
-            self._counts.clear()
-        if address not in self._counts and len(self._counts) >= self._addresses:
-            address = ELSEWHERE
-        self._counts[address] += 1
-        if self._counts[address] <= self._lines:
+        if self._allowance.permits(address):
             log.warn(text, **fields)
-            return
-        if self._telling is None:
-            self._telling = self._clock.callLater(self._end - now, self._tell)
-        self._withheld[address] += 1
 
     def close(self) -> None:
         """Tell now what is still to be told."""
-        if self._telling is not None:
-            self._telling.cancel()
-            self._tell()
+        self._allowance.close()
 
-    def _tell(self) -> None:
-        self._telling = None
-        [(address, count)] = self._withheld.most_common(1)
+    def _tell(self, withheld: Withheld) -> None:
         log.warn(
             "{total} more peers were not let in within {period:g} s, {count} of them from {address}",
-            total=self._withheld.total(),
+            total=withheld.total,
             period=self._period,
-            count=count,
-            address=address,
+            count=withheld.count,
+            address=withheld.address,
         )
-        self._withheld.clear()

@@ -205,14 +205,14 @@ class TLSSecurity:
         """
         self._certificates.load()
 
-    async def reload(self, run_in_thread: RunInThread, settings: TLS | None = None) -> None:
-        """Read them again, for the connections that come.
+    async def renewed(self, run_in_thread: RunInThread, settings: TLS | None = None) -> Callable[[], None]:
+        """Read them again; gives what has them used for the connections that come.
 
         :param settings: another `[tls]`; None: the same.
 
-        :raises NotUsable: they cannot be used. Nothing has changed then.
+        :raises NotUsable: they cannot be used.
         """
-        await self._certificates.reload(run_in_thread, settings)
+        return await self._certificates.renewed(run_in_thread, settings)
 
     def watch(self) -> None:
         """Tell what the administrator should see to, now and every day until :meth:`stop`."""

@@ -7,6 +7,7 @@ behind any other answer. Of the archive and the index it knows only :mod:`sdcc.i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
@@ -44,6 +45,15 @@ STATUSES: tuple[tuple[type[NotStored], Status], ...] = (
     (CannotUnderstand, Status.CANNOT_UNDERSTAND),
     (NotStored, Status.PROCESSING_FAILURE),
 )
+
+
+class _Kept(NamedTuple):
+    """An object that is safe."""
+
+    stored: StoredObject
+    #: When its file was durable.
+    synced_at: float
+    has_replaced: bool
 
 
 @implementer(IServiceProvider)
@@ -105,10 +115,9 @@ class StorageProvider:
         while self._removals:
             await DeferredList(list(self._removals))
 
-    async def _keep(self, reception: IReception) -> tuple[StoredObject, float]:
+    async def _keep(self, reception: IReception) -> _Kept:
         """Return when the object is safe; a file that took part and is not wanted goes away.
 
-        :returns: the object, and when its file was durable.
         :raises NotStored: the object is not kept, as far as is known.
         """
         stored: StoredObject = await reception.complete()
@@ -128,7 +137,7 @@ class StorageProvider:
         self._registered(stored.study.study_instance_uid)
         if registered.replaced is not None:
             self._remove_later(self._objects.remove(registered.replaced), registered.replaced)
-        return stored, synced
+        return _Kept(stored, synced, registered.replaced is not None)
 
     async def _settle(self, path: str, doubt: OutcomeUnknown) -> None:
         """When the outcome is known, which may take long, remove the file that lost."""
@@ -168,7 +177,7 @@ class _Store:
     def __init__(
         self,
         reception: IReception,
-        keep: Callable[[IReception], Awaitable[tuple[StoredObject, float]]],
+        keep: Callable[[IReception], Awaitable[_Kept]],
         clock: IReactorTime,
     ) -> None:
         self._reception = reception
@@ -184,7 +193,7 @@ class _Store:
     async def complete(self) -> Outcome:
         received = self._clock.seconds()
         try:
-            stored, synced = await self._keep(self._reception)
+            kept = await self._keep(self._reception)
         except NotStored as fault:
             status = next(status for kind, status in STATUSES if isinstance(fault, kind))
             return Outcome(status=status, comment=error_comment(str(fault)), size=self._size)
@@ -193,8 +202,15 @@ class _Store:
             return Outcome(
                 status=Status.PROCESSING_FAILURE, comment="A fault of the program", size=self._size
             )
-        durations = Durations(received - self._begun, synced - received, self._clock.seconds() - synced)
-        return Outcome(status=Status.SUCCESS, size=self._size, durations=durations, stored=stored)
+        return Outcome(
+            status=Status.SUCCESS,
+            size=self._size,
+            durations=Durations(
+                received - self._begun, kept.synced_at - received, self._clock.seconds() - kept.synced_at
+            ),
+            stored=kept.stored,
+            has_replaced=kept.has_replaced,
+        )
 
     async def abandon(self) -> None:
         await self._reception.abandon()

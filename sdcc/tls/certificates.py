@@ -48,20 +48,25 @@ class Certificates:
         """
         self._in_use = _made(self._settings)
 
-    async def reload(self, run_in_thread: RunInThread, settings: TLS | None = None) -> None:
-        """Read the files again, for the connections that come; those that are open go on as they are.
+    async def renewed(self, run_in_thread: RunInThread, settings: TLS | None = None) -> Callable[[], None]:
+        """Read the files again; gives what has them used for the connections that come. Those that are open
+        go on as they are.
 
         :param settings: another `[tls]`; None: the same.
 
-        :raises NotUsable: they cannot be used. Nothing has changed then.
+        :raises NotUsable: they cannot be used.
         """
-        settings = settings or self._settings
-        made = await run_in_thread(_made, settings)
-        self._settings, self._in_use = settings, made
-        log.info("{line}", line=f"the certificates of [tls] are read again: {self._described}")
-        if self._next_look is not None:
-            self.stop()
-            self.watch()
+        wanted = settings or self._settings
+        made = await run_in_thread(_made, wanted)
+
+        def use() -> None:
+            self._settings, self._in_use = wanted, made
+            log.info("{line}", line=f"the certificates of [tls] are read again: {self._described}")
+            if self._next_look is not None:
+                self.stop()
+                self.watch()
+
+        return use
 
     def server_connection(self) -> contexts.Connection:
         """One end of a connection that a peer has opened."""

@@ -96,4 +96,8 @@ def reloaded(security: Any, settings: Any = None) -> Awaited:
     async def at_once(call: Any, *arguments: Any) -> Any:
         return call(*arguments)
 
-    return Awaited(security.reload(at_once, settings))
+    async def renew() -> None:
+        use = await security.renewed(at_once, settings)
+        use()
+
+    return Awaited(renew())

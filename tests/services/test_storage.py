@@ -311,3 +311,7 @@ def test_an_object_that_is_not_kept_is_told_of_by_nothing(scene, result_of):
     scene.index.fault = OutOfResources("the index is away")
     outcome = result_of(scene.store().complete())
     assert (outcome.durations, outcome.stored) == (None, None)
+
+
+def test_an_object_that_took_anothers_place_is_told_as_such(scene, result_of):
+    assert [result_of(scene.store().complete()).has_replaced for _ in range(2)] == [False, True]

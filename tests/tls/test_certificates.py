@@ -46,7 +46,8 @@ def certificates(settings: TLS) -> Certificates:
 
 def reload(certificates: Certificates, settings: TLS | None = None) -> None:
     failures: list[BaseException] = []
-    done = ensureDeferred(certificates.reload(at_once, settings))
+    done = ensureDeferred(certificates.renewed(at_once, settings))
+    done.addCallback(lambda use: use())
     done.addErrback(lambda failure: failures.append(failure.value))
     for failure in failures:
         raise failure
