@@ -93,7 +93,7 @@ ROOMS = {
 RESERVED = {
     "OpenSSL": ("network/secure.py", "tls/*.py"),
     "asyncio": (),
-    "cryptography": ("tls/*.py",),
+    "cryptography": ("manhole/host_key.py", "tls/*.py"),
     "mmap": ("conversion/*.py",),
     "numpy": ("conversion/pixels.py",),
     "prometheus_client": ("metrics/collector.py", "metrics/pages.py"),

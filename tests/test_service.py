@@ -143,15 +143,14 @@ async def test_a_manhole_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         words = rf"\[manhole\] endpoint: cannot listen on {endpoint}: .*in use"
         with pytest.raises(CannotStart, match=words):
             service.startService()
-        for port in service._ports:
-            await port.stopListening()
+        await service._ports.close()
 
 
 def test_an_endpoint_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         endpoint = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
         service = SDCC(replace(configured(tmp_path), http=HTTP(endpoint=endpoint)), MemoryReactorClock())
-        service._web._reactor = reactor
+        service._doors._web._reactor = reactor
         with pytest.raises(CannotStart, match=r"^\[http\] endpoint: cannot listen: .*in use$"):
             service.privilegedStartService()
 
@@ -174,7 +173,7 @@ async def test_health_says_until_the_end_that_it_is_stopping(tmp_path: Path) -> 
     settings = replace(configured(tmp_path), http=HTTP(endpoint="tcp:0:interface=127.0.0.1"))
     service = SDCC(settings, reactor)
     service.startService()
-    port = service._web._port.getHost().port
+    port = service._doors._web._port.getHost().port
     assert await health(port) == (200, "ready", [])
     draining: Deferred[None] = Deferred()
     service._parts.server.stop = lambda: draining
@@ -193,7 +192,7 @@ async def test_health_says_when_no_more_associations_may_be_opened(tmp_path: Pat
     service = SDCC(settings, reactor)
     service.startService()
     try:
-        port = service._web._port.getHost().port
+        port = service._doors._web._port.getHost().port
         service._parts.limits.maximum_open = 0
         expected = (200, "degraded", ["[association] maximum_open is reached"])
         assert await health(port) == expected
@@ -202,10 +201,9 @@ async def test_health_says_when_no_more_associations_may_be_opened(tmp_path: Pat
 
 
 def test_without_http_nothing_is_counted(tmp_path: Path) -> None:
-    """Nor are the facts made that only a count would want."""
     service = SDCC(configured(tmp_path), MemoryReactorClock())
-    assert service._web is None
-    assert service._parts._observers._observers == ()
+    assert service._doors._web is None
+    assert service._parts.counts is None
 
 
 @pytest.mark.parametrize(

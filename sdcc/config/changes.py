@@ -37,10 +37,10 @@ EFFECTS: Mapping[str, Mapping[str, Effect]] = MappingProxyType(
             "ae_title": Effect.AT_ONCE,
             "address": Effect.AT_ONCE,
             "port": Effect.AT_ONCE,
-            "tls": Effect.AT_ONCE,
-            "tls_name": Effect.AT_ONCE,
             "max_associations": Effect.AT_ONCE,
             "services": Effect.AT_ONCE,
+            "tls": Effect.AT_ONCE,
+            "tls_name": Effect.AT_ONCE,
         },
         "access": {
             "unknown_callers": Effect.AT_ONCE,
