@@ -53,7 +53,7 @@ class FreeSpace:
     @property
     def free(self) -> int | None:
         """Bytes; None: not known yet."""
-        return self._free if self._is_known else None
+        return self._free
 
     def check(self) -> None:
         """Look at once, where there is a floor. Blocks; raises OSError."""
@@ -102,7 +102,6 @@ class FreeSpace:
 
     def _learn(self, free: int) -> None:
         self._free = free
-        self._is_known = True
         self._judge(UNDER_THE_FLOOR if free < self._minimum else None)
 
     def _judge(self, shortage: str | None) -> None:

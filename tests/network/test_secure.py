@@ -254,7 +254,7 @@ def test_a_close_waits_neither_for_the_producer_nor_for_the_peers_alert(open_por
     far = open_port.connect().shake()
     far.send(build.request())
     far.received()
-    far.protocol.wrappedProtocol.drain()
+    far.protocol.wrappedProtocol.drain("SDCC is stopping")
     assert far.is_gone
     assert far.read().startswith(b"\x07")  # A-ABORT
     assert far.tls.read(1) == b""  # which no end of the stream but the alert close_notify gives
