@@ -125,7 +125,7 @@ class SQLiteIndex:
 
     def _close(self) -> None:
         """The writer last: then nothing keeps it from bringing its log into the database."""
-        self._readers.close()
+        self._readers.keep_none()
         self._writer.close()
 
     async def register(self, stored: StoredObject) -> Registered:
@@ -271,6 +271,7 @@ class SQLiteIndex:
             return
         self._log.info("Index: {path} works again", path=self._path)
         self._fault = None
+        self._readers.keep()
         self._doubts = []
         for doubtful, is_registered in zip(doubts, registered, strict=True):
             doubtful.settled.callback(doubtful.registered if is_registered else None)
@@ -278,6 +279,7 @@ class SQLiteIndex:
     def _failed(self, fault: str) -> None:
         if self._fault is None:
             self._log.error("Index: {path} fails: {fault}", path=self._path, fault=fault)
+            self._run_in_thread(self._readers.keep_none)
         self._fault = fault
         if self._trial is None and self._closed is None:
             self._trial = self._clock.callLater(TRIAL_INTERVAL, self._try_again)

@@ -24,6 +24,7 @@ class Readers:
         self._path = path
         self._lock_timeout = lock_timeout
         self._most = most
+        self._keeps = True
         self._mutex = threading.Lock()
         #: Each with the identity of the files that it has open.
         self._kept: list[tuple[sqlite3.Connection, object]] = []
@@ -44,11 +45,22 @@ class Readers:
             on_error.pop_all()
         self._keep(connection, files)
 
-    def close(self) -> None:
-        """Close those that are kept; what is read from now on keeps none."""
-        self._most = 0
-        while self._kept:
-            self._kept.pop()[0].close()
+    def keep_none(self) -> None:
+        """Close those that are kept, and from now on each that was read with.
+
+        For as long as the database fails: of a full disk SQLite gives room back, that of its log, when a
+        writer is the last to close its connection.
+        """
+        with self._mutex:
+            self._keeps = False
+            kept, self._kept = self._kept, []
+        for connection, _ in kept:
+            connection.close()
+
+    def keep(self) -> None:
+        """After :meth:`keep_none`."""
+        with self._mutex:
+            self._keeps = True
 
     def _taken(self) -> tuple[sqlite3.Connection, object]:
         files = identity(self._path)
@@ -63,7 +75,7 @@ class Readers:
 
     def _keep(self, connection: sqlite3.Connection, files: object) -> None:
         with self._mutex:
-            if len(self._kept) < self._most:
+            if self._keeps and len(self._kept) < self._most:
                 self._kept.append((connection, files))
                 return
         connection.close()

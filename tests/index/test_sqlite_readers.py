@@ -32,7 +32,7 @@ def writer(path):
 def readers(path):
     readers = Readers(path, WAIT, most=2)
     yield readers
-    readers.close()
+    readers.keep_none()
 
 
 def studies(readers):
@@ -92,7 +92,26 @@ def test_what_fails_closes_its_connection(readers, writer, path):
     assert studies(readers) == 1
 
 
-def test_after_the_end_none_is_kept(readers, writer):
+def test_while_none_is_to_be_kept_none_is(readers, writer):
+    with readers.one() as kept:
+        pass
+    with readers.one() as first, readers.one() as late:
+        assert first is kept
+    readers.keep_none()
+    assert is_closed(kept)
+    assert is_closed(late)
+    with readers.one() as other:
+        pass
+    assert is_closed(other)
+    readers.keep()
+    with readers.one() as first:
+        pass
+    with readers.one() as again:
+        assert again is first
+
+
+def test_one_that_is_in_use_is_closed_when_it_is_not(readers, writer):
     with readers.one() as late:
-        readers.close()
+        readers.keep_none()
+        assert not is_closed(late)
     assert is_closed(late)
