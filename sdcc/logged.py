@@ -52,7 +52,8 @@ class Logged(MultiService):
         except OSError as error:
             raise CannotStart(f"the log cannot be written: {error}") from None
         self._reactor.addSystemEventTrigger("after", "shutdown", self._log.stop)
-        if self._log.is_file and signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+        # also where there is no file to reopen: left alone, the signal would end the process at once
+        if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, lambda *_: self._reactor.callFromThread(self._log.reopen))
         super().startService()
         self._log.start()

@@ -153,3 +153,17 @@ def test_the_signal_of_twistd_reopens_the_file_and_another_ones_is_let_alone(rig
     others.service.startService()
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
     others.log.stop()
+
+
+def test_the_signal_ends_no_server_that_has_no_file_to_reopen(tmp_path):
+    """As where a rotation signals whatever runs, and the log goes to standard output."""
+    with (tmp_path / "out").open("wb") as out:
+        rig = Rig(ToStandardOutput(out.fileno()))
+        rig.service.startService()
+        assert signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL
+        signal.raise_signal(signal.SIGUSR1)
+        [reopen] = rig.reactor.from_threads
+        reopen()
+        rig.said.info("goes on")
+        rig.log.stop()
+    assert (tmp_path / "out").read_text().endswith(" goes on\n")
