@@ -39,6 +39,7 @@ Destination = Path | ToSyslog | ToStandardOutput
 class Log:
     """
     :param environment: in which the journal is found.
+    :ivar is_elsewhere: whether who sees the standard output of the process does not see it.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Log:
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self.is_elsewhere = not isinstance(destination, ToStandardOutput)
         self._levels = Levels(settings.levels)
         self._now = now
         self._file: RotatedFile | None = None
