@@ -163,7 +163,7 @@ def test_an_endpoint_that_is_taken_is_named(tmp_path: Path) -> None:
         endpoint = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
         service = SDCC(replace(configured(tmp_path), http=HTTP(endpoint=endpoint)), MemoryReactorClock())
         service._doors._web._reactor = reactor
-        with pytest.raises(CannotStart, match=r"^\[http\] endpoint: cannot listen: .*in use$"):
+        with pytest.raises(CannotStart, match=rf"^\[http\] endpoint: cannot listen on {endpoint}: .*in use$"):
             service.privilegedStartService()
 
 

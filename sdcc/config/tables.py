@@ -17,13 +17,13 @@ from sdcc.config.kinds import (
     AUDIT_DESTINATION,
     AUDIT_SOURCE_ID,
     COMMAND,
-    ENDPOINT,
     INDEX_URL,
     LEVELS_OF_LOGGERS,
     LOG_FILE,
     LOG_FORMATS,
     POSTGRESQL,
     PRIVATE_ENDPOINT,
+    PUBLIC_ENDPOINT,
     SQLITE,
     WEB_URL,
 )
@@ -173,7 +173,8 @@ class Manhole:
 class HTTP:
     """``[http]``: /metrics and /health."""
 
-    endpoint: Annotated[str, ENDPOINT]
+    #: An :class:`~sdcc.config.endpoints.Endpoint` in writing.
+    endpoint: Annotated[str, PUBLIC_ENDPOINT]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,10 +94,12 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         f"drain {association.drain_timeout:g} s",
     )
     if configuration.manhole is not None:
-        yield "manhole", _manhole(Endpoint.read(configuration.manhole.endpoint))
+        reached = "other hosts can reach it, and whoever logs in has all that the server has"
+        yield "manhole", f"on {_place(configuration.manhole.endpoint, reached)}"
         yield "", f"for those whose keys are in {configuration.manhole.authorized_keys}"
     if configuration.http is not None:
-        yield "http", f"/metrics and /health on {configuration.http.endpoint}"
+        place = _place(configuration.http.endpoint, "other hosts can read them")
+        yield "http", f"/metrics and /health on {place}"
     yield from _log(configuration.log)
 
 
@@ -147,13 +149,18 @@ def _tls(settings: TLS) -> str:
     )
 
 
-def _manhole(endpoint: Endpoint) -> str:
+def _place(text: str, if_public: str) -> str:
+    """Where an endpoint is.
+
+    :param if_public: what it means that others than this host can reach it.
+    """
+    endpoint = Endpoint.read(text)
+    port = "any free port" if endpoint.place == "0" else f"port {endpoint.place}"
     if not endpoint.is_private:
-        reach = "other hosts can reach it, and whoever logs in has all that the server has"
-        return f"on {endpoint.interface}, port {endpoint.place}; {reach}"
+        return f"{endpoint.interface or 'every address'}, {port}; {if_public}"
     if endpoint.interface:
-        return f"on {endpoint.interface}, port {endpoint.place or 'any free port'} (this host only)"
-    return f"on the socket {endpoint.place}" if endpoint.place else f"on what systemd hands over: {endpoint}"
+        return f"{endpoint.interface}, {port} (this host only)"
+    return f"the socket {endpoint.place}" if endpoint.place else f"what systemd hands over: {endpoint}"
 
 
 def _remote(remote: Remote, *, check_address: bool) -> str:

@@ -1,4 +1,4 @@
-"""Ports by the description of an endpoint: `tcp:`, `ssl:`, `unix:`, `systemd:` and whatever Twisted has."""
+"""Ports by the description of an endpoint, as :mod:`sdcc.config.endpoints` writes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 
 class CannotListen(Exception):
-    """An endpoint cannot be listened on; the text says why."""
+    """An endpoint cannot be listened on; the text names it and says why."""
 
 
 def listen(description: str, factory: IProtocolFactory, reactor: Any) -> IListeningPort:
@@ -28,14 +28,15 @@ def listen(description: str, factory: IProtocolFactory, reactor: Any) -> IListen
         found.append(Failure())
     [outcome] = found  # no server endpoint of Twisted takes its time
     if isinstance(outcome, Failure):
-        raise CannotListen(_reason(description, outcome.value))
+        raise CannotListen(f"cannot listen on {description}: {_reason(description, outcome.value)}")
     return outcome
 
 
 def _reason(description: str, fault: BaseException | None) -> str:
     if isinstance(fault, LookupError) and description.startswith("systemd:"):
-        return "systemd has passed no such socket"
-    return str(fault.socketError if isinstance(fault, CannotListenError) else fault)
+        return "systemd has handed over no such socket"
+    cause = fault.socketError if isinstance(fault, CannotListenError) else fault
+    return str((isinstance(cause, OSError) and cause.strerror) or cause)
 
 
 def place(port: IListeningPort) -> str:

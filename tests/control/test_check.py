@@ -151,7 +151,10 @@ def test_it_says_where_metrics_and_health_are(
     configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["--config", configured("http.endpoint = 'unix:/run/sdcc/http'"), "check"])
-    assert "http          /metrics and /health on unix:/run/sdcc/http\n" in capsys.readouterr().out
+    assert "http          /metrics and /health on the socket /run/sdcc/http\n" in capsys.readouterr().out
+    main(["--config", configured("http.endpoint = 'tcp:0:interface='"), "check"])
+    words = "/metrics and /health on every address, any free port; other hosts can read them\n"
+    assert words in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,9 @@ async def test_a_unix_socket_is_named_by_its_path(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_said_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         number = other.getsockname()[1]
-        with pytest.raises(CannotListen, match="in use"):
+        with pytest.raises(
+            CannotListen, match=f"^cannot listen on tcp:{number}:interface=127.0.0.1: Address already in use$"
+        ):
             listen(f"tcp:{number}:interface=127.0.0.1", Factory(), reactor)
 
 
@@ -46,9 +48,9 @@ def test_a_port_that_is_taken_is_said_so() -> None:
     [
         ("tcp:http:interface=127.0.0.1", "http"),
         ("tcp:0:colour=red", "colour"),
-        ("unix:/nowhere/at/all", "No such file"),
+        ("unix:/nowhere/at/all", "^cannot listen on unix:/nowhere/at/all: No such file or directory$"),
         ("gopher:70", "gopher"),
-        ("systemd:domain=INET:index=0", "systemd has passed no such socket"),
+        ("systemd:domain=INET:index=0", "systemd has handed over no such socket"),
     ],
 )
 def test_what_no_endpoint_can_be_made_of_says_why(description: str, words: str) -> None:
