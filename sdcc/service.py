@@ -25,6 +25,7 @@ from sdcc import __version__
 from sdcc.config import Configuration, Local, load
 from sdcc.inspection.look import Look
 from sdcc.interfaces.administration import CannotDo, Facts
+from sdcc.network import passed
 from sdcc.network.server import BACKLOG
 from sdcc.parts import Parts
 from sdcc.reloading import Reloading
@@ -55,6 +56,8 @@ class SDCC(Service):
             reconfigure=self._parts.reconfigure,
         )
         self._signals = Signals(world.set_signal, reactor)
+        # asked now: twistd has not yet forked, and what was passed was passed to this process
+        self._passed = world.passed()
         self._ports: list[IListeningPort] = []
         self._is_stopping = False
         #: Fires when what is left of a stop is not waited for any more.
@@ -84,15 +87,16 @@ class SDCC(Service):
     # --- starting ---
 
     def privilegedStartService(self) -> None:
-        """Bind every port.
+        """Bind every port, or take it as systemd has bound it.
 
-        :raises CannotStart: one cannot be bound.
+        :raises CannotStart: one cannot be bound, or nobody wants what systemd has bound.
         """
-        for (interface, port), locals_ in ports(self.configuration.locals):
+        wanted = ports(self.configuration.locals)
+        listen = self._listen([address for address, _ in wanted])
+        for (interface, port), locals_ in wanted:
             titles = ", ".join(locals_)
             try:
-                factory = self._parts.server.port(locals_)
-                listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=interface)
+                listening = listen(interface, port, self._parts.server.port(locals_))
             except CannotListenError as error:
                 reason = f"AE {titles}: cannot listen on {interface}:{port}: {error.socketError}"
                 raise CannotStart(reason) from None
@@ -103,6 +107,16 @@ class SDCC(Service):
                 interface=interface,
                 port=address_of(listening)[1],
             )
+
+    def _listen(self, wanted: list[passed.Address]) -> passed.Listen:
+        others = (self.configuration.manhole, self.configuration.http)
+        endpoints = [other.endpoint for other in others if other is not None]
+        try:
+            return passed.listening(
+                self._reactor, self._passed, wanted=wanted, endpoints=endpoints, backlog=BACKLOG
+            )
+        except passed.CannotAdopt as error:
+            raise CannotStart(str(error)) from None
 
     def startService(self) -> None:
         """Make storage and index ready. This blocks, but nothing else runs yet.

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTCP
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.systemd import ListenFDs
 
 from sdcc.archive.filesystem import FileSystem, IFileSystem
 from sdcc.archive.incoming import host_and_pid
@@ -24,6 +25,7 @@ from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres_driver import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import IIndex, RunInThread
+from sdcc.network.passed import Reactor as PortReactor
 from sdcc.signals import SetSignal
 from sdcc.threads import Threads
 
@@ -35,7 +37,7 @@ DOUBTS = "doubts"
 TOKEN_LENGTH = 12
 
 
-class Reactor(IReactorTCP, IReactorFromThreads, IndexReactor, ConversionReactor):
+class Reactor(PortReactor, IReactorFromThreads, IndexReactor, ConversionReactor):
     """What is used of a reactor."""
 
 
@@ -127,6 +129,8 @@ class World:
     index_of: IndexOf = index_of
     #: Sets what hears a signal.
     set_signal: SetSignal = signal.signal
+    #: The sockets that the process was started with.
+    passed: Callable[[], ListenFDs] = ListenFDs.fromEnvironment
 
 
 REAL = World()

@@ -43,7 +43,7 @@ ROOMS = {
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
     "inspection": {"archive", "interfaces", "printable"},
-    "world": {"archive", "config", "conversion", "index", "interfaces", "signals", "threads"},
+    "world": {"archive", "config", "conversion", "index", "interfaces", "network", "signals", "threads"},
     "parts": {
         *("archive", "config", "conformance", "conversion", "inspection", "interfaces"),
         *("network", "services", "threads", "world"),
