@@ -110,11 +110,10 @@ class SDCC(Service):
 
     def _listen(self, wanted: list[passed.Address]) -> passed.Listen:
         others = (self.configuration.manhole, self.configuration.http)
-        endpoints = [other.endpoint for other in others if other is not None]
+        theirs = {passed.named_by(other.endpoint) for other in others if other is not None}
+        ours = [descriptor for descriptor in self._passed if descriptor not in theirs]
         try:
-            return passed.listening(
-                self._reactor, self._passed, wanted=wanted, endpoints=endpoints, backlog=BACKLOG
-            )
+            return passed.listening(self._reactor, ours, wanted=wanted, backlog=BACKLOG)
         except passed.CannotAdopt as error:
             raise CannotStart(str(error)) from None
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import datetime
 import secrets
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.python.systemd import ListenFDs
 
 from sdcc.archive.filesystem import FileSystem, IFileSystem
 from sdcc.archive.incoming import host_and_pid
@@ -26,6 +25,7 @@ from sdcc.index.postgres_driver import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import IIndex, RunInThread
 from sdcc.network.passed import Reactor as PortReactor
+from sdcc.network.passed import descriptors
 from sdcc.signals import SetSignal
 from sdcc.threads import Threads
 
@@ -129,8 +129,8 @@ class World:
     index_of: IndexOf = index_of
     #: Sets what hears a signal.
     set_signal: SetSignal = signal.signal
-    #: The sockets that the process was started with.
-    passed: Callable[[], ListenFDs] = ListenFDs.fromEnvironment
+    #: Gives the descriptors of the sockets that the process was started with.
+    passed: Callable[[], Sequence[int]] = descriptors
 
 
 REAL = World()

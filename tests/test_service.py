@@ -14,13 +14,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc.config import Configuration, Local, Remote
+from sdcc.config import Configuration, Local, Manhole, Remote
 from sdcc.index.sqlite import SQLiteIndex
+from sdcc.network import passed
 from sdcc.network.caller import Caller
 from sdcc.network.lost import AssociationAborted, AssociationRejected, NoResponse, NotConnected
 from sdcc.network.requestor import echo
 from sdcc.network.timeouts import Timeouts
 from sdcc.service import SDCC, CannotStart, ports
+from sdcc.world import REAL
 
 
 class Web(Protocol):
@@ -128,6 +130,24 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         service = SDCC(configured(tmp_path, Local(port=port)), reactor)
         with pytest.raises(CannotStart, match=f"AE SDCC: cannot listen on 127.0.0.1:{port}: .*in use"):
             service.privilegedStartService()
+
+
+def test_a_socket_that_was_passed_is_its_local_aes_or_the_manholes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whoever's it is not leaves it alone."""
+    memory = MemoryReactorClock()
+    with socket.create_server(("127.0.0.1", 0)) as ours, socket.create_server(("127.0.0.1", 0)) as manholes:
+        monkeypatch.setattr(passed, "named_by", {"systemd:index=1": manholes.fileno()}.get)
+        both = [ours.fileno(), manholes.fileno()]
+        world = replace(REAL, passed=lambda: both)
+        configuration = configured(tmp_path, Local(port=ours.getsockname()[1]))
+        with pytest.raises(CannotStart, match=f"descriptor {manholes.fileno()},"):
+            SDCC(configuration, memory, world).privilegedStartService()
+        manhole = Manhole(endpoint="systemd:index=1", authorized_keys=tmp_path / "keys")
+        SDCC(replace(configuration, manhole=manhole), memory, world).privilegedStartService()
+        assert [descriptor for descriptor, *_ in memory.adoptedPorts] == [ours.fileno()]
+        assert memory.tcpServers == []
 
 
 @pytest.mark.parametrize(

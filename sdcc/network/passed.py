@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import count
 from typing import Protocol
 
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IReactorSocket, IReactorTCP
 from twisted.internet.protocol import ServerFactory
-from twisted.python.systemd import ListenFDs
 
 #: Interface and port.
 Address = tuple[str, int]
@@ -43,18 +45,38 @@ class Listen(Protocol):
     def __call__(self, interface: str, port: int, factory: ServerFactory) -> IListeningPort: ...
 
 
-def listening(
-    reactor: Reactor, passed: ListenFDs, *, wanted: Iterable[Address], endpoints: Iterable[str], backlog: int
-) -> Listen:
+def descriptors() -> Sequence[int]:
+    """Of all sockets that were passed.
+
+    Twisted's endpoints have read the environment as they were imported, and emptied it; so they are asked.
+    """
+    found: list[int] = []
+    for index in count():
+        descriptor = named_by(f"systemd:domain=INET:index={index}")
+        if descriptor is None:
+            break
+        found.append(descriptor)
+    return found
+
+
+def named_by(endpoint: str) -> int | None:
+    """The descriptor that a `systemd:` endpoint names; None: it names none, or is another kind."""
+    kind, _, _ = endpoint.partition(":")
+    if kind == "systemd":
+        with suppress(LookupError, ValueError, TypeError):  # as its arguments may be wrong: its user says so
+            return int(serverFromString(None, endpoint).fileno)
+    return None
+
+
+def listening(reactor: Reactor, passed: Sequence[int], *, wanted: Iterable[Address], backlog: int) -> Listen:
     """What opens ports, or takes them where they were passed.
 
-    :param wanted: that it will be asked for.
-    :param endpoints: of other parts of the server. As `systemd:domain=INET:name=http` they take what they
-        name by themselves.
+    :param passed: the descriptors of sockets.
+    :param wanted: what it will be asked for.
     :param backlog: of those that are opened. That of the others was chosen by who opened them.
     :raises CannotAdopt: a socket that was passed is none that listens on TCP, or nobody wants it.
     """
-    sockets = _sockets(passed, {_canonical(address) for address in wanted}, {*_named(passed, endpoints)})
+    sockets = _sockets(passed, {_canonical(address) for address in wanted})
 
     def listen(interface: str, port: int, factory: ServerFactory) -> IListeningPort:
         found = sockets.get(_canonical((interface, port)))
@@ -66,13 +88,10 @@ def listening(
     return listen
 
 
-def _sockets(passed: ListenFDs, wanted: set[Address], elsewhere: set[int]) -> Mapping[Address, PassedSocket]:
+def _sockets(passed: Sequence[int], wanted: set[Address]) -> Mapping[Address, PassedSocket]:
     found: dict[Address, PassedSocket] = {}
-    names = {descriptor: name for name, descriptor in passed.inheritedNamedDescriptors().items()}
-    for descriptor in passed.inheritedDescriptors():
-        if descriptor in elsewhere:
-            continue
-        which = f"descriptor {descriptor} ({names.get(descriptor, 'unnamed')}), passed by LISTEN_FDS,"
+    for descriptor in passed:
+        which = f"descriptor {descriptor}, passed by LISTEN_FDS,"
         try:
             address, family = _bound_to(descriptor)
         except (OSError, ValueError) as error:
@@ -93,19 +112,6 @@ def _bound_to(descriptor: int) -> tuple[Address, socket.AddressFamily]:
         if not passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             raise ValueError("it does not listen (Accept=no is what SDCC needs)")
         return _canonical(passed.getsockname()[:2]), socket.AddressFamily(passed.family)
-
-
-def _named(passed: ListenFDs, endpoints: Iterable[str]) -> Iterable[int]:
-    """The descriptors that `systemd:` endpoints name. One that names none is its own reader's to refuse."""
-    descriptors = passed.inheritedDescriptors()
-    by_index = {str(index): descriptor for index, descriptor in enumerate(descriptors)}
-    by_name = passed.inheritedNamedDescriptors()
-    for endpoint in endpoints:
-        kind, *arguments = endpoint.split(":")
-        given = dict(argument.partition("=")[::2] for argument in arguments)
-        if kind == "systemd":
-            named = by_index.get(given.get("index", "")), by_name.get(given.get("name", ""))
-            yield from (descriptor for descriptor in named if descriptor is not None)
 
 
 def _canonical(address: Address) -> Address:
