@@ -62,14 +62,15 @@ def test_systemd_has_nothing_to_say_against_the_units(units):
     assert checked(program("systemd-analyze"), "verify", *units) == ""
 
 
-def test_the_service_may_do_little(units):
-    """Of 10, where 0 may do nothing; with the same defaults of systemd it is what the documentation says."""
-    command = [program("systemd-analyze"), "security", "--no-pager", "--offline=true", "--threshold=20"]
-    said = checked(*command, units[0])
-    (level,) = re.findall(r"Overall exposure level for sdcc.service: ([0-9.]+)", said)
-    assert float(level) > 1.5 or f"gives it {level} of 10" in (TREE / "docs" / "installing.rst").read_text(
-        "utf-8"
-    )
+def test_the_service_may_do_as_little_as_the_documentation_says(units):
+    """By the judgement of one version of systemd: others weigh differently."""
+    page = (TREE / "docs" / "installing.rst").read_text("utf-8")
+    version, level = re.search(r"systemd (\d+) gives\s+it (\d\.\d) of 10", page).groups()
+    analyze = program("systemd-analyze")
+    if not checked(analyze, "--version").startswith(f"systemd {version} "):
+        pytest.skip(f"this is not systemd {version}")
+    said = checked(analyze, "security", "--no-pager", "--offline=true", units[0])
+    assert f"Overall exposure level for sdcc.service: {level} " in said
 
 
 def test_the_service_is_given_the_time_that_a_stop_may_take():
