@@ -63,7 +63,9 @@ def named_by(endpoint: str) -> int | None:
     """The descriptor that a `systemd:` endpoint names; None: it names none, or is another kind."""
     kind, _, _ = endpoint.partition(":")
     if kind == "systemd":
-        with suppress(LookupError, ValueError, TypeError):  # as its arguments may be wrong: its user says so
+        with suppress(
+            LookupError, ValueError, TypeError, AttributeError
+        ):  # wrong arguments: its user says so
             return int(serverFromString(None, endpoint).fileno)
     return None
 
