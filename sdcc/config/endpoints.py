@@ -14,7 +14,7 @@ from pathlib import Path
 OPTIONS: dict[str, dict[str, str | None]] = {
     "tcp": {"interface": "127.0.0.1", "backlog": None},
     "tcp6": {"interface": "::1", "backlog": None},
-    "unix": {"mode": "600", "backlog": None, "lockfile": None},
+    "unix": {"mode": "600", "backlog": None},
     "systemd": {"domain": "INET", "index": None, "name": None},
 }
 #: Where the first part is no word, but an option already.

@@ -93,8 +93,8 @@ def test_a_place_that_is_taken_is_named(tmp_path: Path, keys: dict[str, Path]) -
 @pytest.mark.parametrize(
     ("endpoint", "reason"),
     [
-        ("systemd:name=manhole", "systemd has handed over no such socket"),
-        ("systemd:index=0", "systemd has handed over no such socket"),
+        ("systemd:name=manhole", "systemd has passed no such socket"),
+        ("systemd:index=0", "systemd has passed no such socket"),
         ("unix:no/such/directory", "No such file or directory"),
     ],
 )
