@@ -54,7 +54,7 @@ def test_what_is_left_out_has_the_careful_default(text: str, written: str, is_pr
         ("systemd:index=first", "'first' is no index"),
         ("systemd:domain=IPX:index=0", "'IPX' is no domain"),
         ("unix:a:mode=888", "'888' is no mode"),
-        ("unix:a:lockfile=no", "'no' is no lockfile"),
+        ("unix:a:lockfile=1", "unix takes mode, backlog, as name=value"),
         ("tcp:1:backlog=0", "'0' is no backlog"),
     ],
 )

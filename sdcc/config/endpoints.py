@@ -14,7 +14,7 @@ from pathlib import Path
 OPTIONS: dict[str, dict[str, str | None]] = {
     "tcp": {"interface": "127.0.0.1", "backlog": None},
     "tcp6": {"interface": "::1", "backlog": None},
-    "unix": {"mode": None, "backlog": None, "lockfile": None},
+    "unix": {"mode": None, "backlog": None},
     "systemd": {"domain": "INET", "index": None, "name": None},
 }
 #: What a value may be, where Twisted would say at the start alone, and in no words of ours, that it is none.
@@ -22,7 +22,6 @@ VALUES = {
     "backlog": re.compile(r"[1-9][0-9]{0,8}"),
     "domain": re.compile(r"INET6?|UNIX"),
     "index": re.compile(r"[0-9]{1,4}"),
-    "lockfile": re.compile(r"[01]"),
     "mode": re.compile(r"0?[0-7]{3}"),
 }
 #: Of a socket file: for its owner alone, or for all of this host.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -32,6 +33,38 @@ async def test_a_unix_socket_is_named_by_its_path(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     await port.stopListening()
     assert not path.exists()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_socket_that_a_killed_process_has_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    """Whatever process has its ID now: in a container, the very one that starts."""
+    path = tmp_path / "http"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    (tmp_path / "http.lock").symlink_to(str(os.getpid()))
+    port = listen(f"unix:{path}", Factory(), reactor)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(path))
+    await port.stopListening()
+
+
+def test_a_socket_on_which_somebody_listens_stays(tmp_path: Path) -> None:
+    path = tmp_path / "http"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        with pytest.raises(CannotListen, match="in use"):
+            listen(f"unix:{path}", Factory(), reactor)
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(path))
+
+
+def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
+    path = tmp_path / "http"
+    path.write_text("of somebody")
+    with pytest.raises(CannotListen, match="in use"):
+        listen(f"unix:{path}", Factory(), reactor)
+    assert path.read_text() == "of somebody"
 
 
 def test_a_port_that_is_taken_is_said_so() -> None:
