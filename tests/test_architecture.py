@@ -63,7 +63,8 @@ ROOMS = {
     "manhole": {"config", "interfaces", "printable"},
     "inspection": {"archive", "interfaces", "printable"},
     "world": {
-        *("administration", "archive", "config", "conversion", "index", "interfaces", "signals", "threads"),
+        *("administration", "archive", "config", "conversion", "index", "interfaces", "network", "signals"),
+        "threads",
     },
     "parts": {
         *("administration", "archive", "audit", "completion", "config", "conformance", "conversion"),
