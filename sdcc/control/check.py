@@ -33,8 +33,6 @@ UNKNOWN_CALLERS = {
     "loopback": "accepted from this host only",
     "reject": "refused",
 }
-#: What `[audit] destination` begins with where it is no file.
-COLLECTORS = ("tcp:", "udp:", "unix:")
 
 
 def add(commands: Commands) -> None:
@@ -100,9 +98,6 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         yield "", f"for those whose keys are in {configuration.manhole.authorized_keys}"
     if configuration.http is not None:
         yield "http", f"/metrics and /health on {configuration.http.endpoint}"
-    if configuration.audit is not None:
-        source = configuration.audit.source_id or "the name of this host"
-        yield "audit trail", f"to {configuration.audit.destination}, as {source}"
     yield from _log(configuration.log)
 
 
@@ -189,10 +184,6 @@ def problems(configuration: Configuration) -> Iterator[str]:
         yield f"[study].command: {command[0]} is no program that this user may run"
     if configuration.log.file is not None and not configuration.log.file.parent.is_dir():
         yield f"[log].file: {configuration.log.file.parent} is no directory"
-    if configuration.audit is not None and not configuration.audit.destination.startswith(COLLECTORS):
-        directory = Path(configuration.audit.destination).parent
-        if not directory.is_dir():
-            yield f"[audit].destination: {directory} is no directory"
     if configuration.manhole is not None:
         yield from _key_problems(configuration.manhole, configuration.storage.directory)
 

@@ -155,28 +155,6 @@ def test_it_says_where_metrics_and_health_are(
 
 
 @pytest.mark.parametrize(
-    ("audit", "line"),
-    [
-        ("{ destination = 'udp:[::1]:514' }", "to udp:[::1]:514, as the name of this host"),
-        ("{ destination = '/audit.log', source_id = 'RADIOLOGY' }", "to /audit.log, as RADIOLOGY"),
-    ],
-)
-def test_it_says_where_the_audit_trail_goes(
-    audit: str, line: str, configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(["--config", configured(f"audit = {audit}"), "check"])
-    assert f"audit trail   {line}" in capsys.readouterr().out.splitlines()
-
-
-def test_an_audit_trail_that_has_no_directory_is_a_problem(
-    tmp_path: Path, configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--config", configured("audit.destination = 'trail/audit.log'"), "check"]) == 1
-    assert f"[audit].destination: {tmp_path}/trail is no directory\n" in capsys.readouterr().err
-    assert main(["--config", configured("audit.destination = 'unix:/trail/log'"), "check"]) == 0
-
-
-@pytest.mark.parametrize(
     ("study", "line"),
     [
         ("{ stable_after = 0 }", "never taken for complete"),
