@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from fnmatch import fnmatch
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import sdcc
 
 SDCC = Path(sdcc.__file__).parent
+ARCHITECTURE = Path(__file__).parent.parent / "docs" / "architecture.rst"
 MODULES = {path.relative_to(SDCC).as_posix(): path for path in sorted(SDCC.rglob("*.py"))}
 
 #: What each room, which is a module or package right below `sdcc`, may import of the others.
@@ -174,6 +176,18 @@ def test_sdcc_itself_imports_nothing():
 
 def test_every_room_is_known():
     assert {room(module) for module in MODULES} - {"__init__"} == ROOMS.keys()
+
+
+def test_the_documentation_has_every_room():
+    """In the first table of docs/architecture.rst: those that a newcomer looks for."""
+    table = (
+        ARCHITECTURE.read_text("utf-8").partition("\nThe rooms\n")[2].partition("\nImports point one way")[0]
+    )
+    named = {name.removesuffix(".py") for name in re.findall(r"``(\w+(?:\.py)?)``", table)}
+    assert ROOMS.keys() - named == set()
+    assert {
+        name.removesuffix(".py") for name in re.findall(r"^``([\w.]+)``", table, re.MULTILINE)
+    } <= ROOMS.keys()
 
 
 def test_imports_point_one_way():
