@@ -206,7 +206,8 @@ class TLSSecurity:
         self._certificates.load()
 
     async def renewed(self, run_in_thread: RunInThread, settings: TLS | None = None) -> Callable[[], None]:
-        """Read them again; gives what has them used for the connections that come.
+        """Read them, again or for the first time; gives what has them used for the connections that come, and
+        watched.
 
         :param settings: another `[tls]`; None: the same.
 
