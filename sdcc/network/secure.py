@@ -11,7 +11,6 @@ from ipaddress import ip_address
 from typing import cast
 
 from OpenSSL import SSL
-from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
@@ -170,7 +169,7 @@ class _Handshake(Protocol):
         verify = verify_certificate_hostname if _is_name(self._name) else verify_certificate_ip_address
         try:
             verify(certificate.to_cryptography(), self._name)
-        except (VerificationError, CertificateError, ValueError):  # not its name, or none, or unreadable
+        except Exception:  # it is not its name, or there is none, or what is there cannot be read
             self._fail(f"the certificate of {name_of(certificate)!r} is not for {self._name}")
             self.transport.abortConnection()
             return

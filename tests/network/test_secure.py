@@ -16,7 +16,7 @@ from sdcc.network.security import security
 from sdcc.tls import NotUsable
 from sdcc.upper_layer.pdu import AssociateAC, ReleaseRP, ReleaseRQ
 
-from ..certificates import NOW, Authority
+from ..certificates import NOW, Authority, give_no_version
 from .calls import Awaited
 from .tls import Far, context, reloaded
 
@@ -171,6 +171,16 @@ def test_a_strangers_certificate_that_cannot_be_read_is_refused_like_others(open
     ]
 
 
+def test_a_strangers_certificate_of_no_version_that_there_is_is_refused_like_others(
+    open_port, tmp_path, lines
+):
+    shown = Authority(tmp_path, "other").sign("V4")
+    give_no_version(shown)
+    refused(open_port, context(open_port.authority.path, shown))
+    [line] = lines
+    assert line.startswith("192.0.2.7:40000 refused, TLS: the certificate of '(unreadable)' is ")
+
+
 def test_one_address_cannot_fill_the_log(open_port, lines):
     for _ in range(250):
         refused(open_port, context(open_port.authority.path))
@@ -192,6 +202,19 @@ def test_who_speaks_no_tls_is_told_apart(open_port, lines, data, cause):
     far.protocol.dataReceived(data)
     far.lose()
     assert lines == [f"192.0.2.7:40000 refused, TLS: {cause}"]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_takes_leave_within_the_handshake_has_left_within_it(open_port, lines, version):
+    client = context(open_port.authority.path)
+    client.maximum_version = version
+    far = open_port.connect(client)
+    with pytest.raises(ssl.SSLWantReadError):
+        far.tls.do_handshake()
+    far.pump()
+    far.protocol.dataReceived(b"\x15\x03\x03\0\2\1\0")  # close_notify
+    far.lose()
+    assert lines == ["192.0.2.7:40000 refused, TLS: the peer left within the handshake"]
 
 
 def test_who_says_nothing_leaves_no_line(open_port, lines):
