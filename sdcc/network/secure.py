@@ -119,7 +119,9 @@ class SecureTransport(TLSMemoryBIOProtocol):
         if isinstance(reason.value, SSL.Error):
             return connection.verdict or reasons.of_error(reason.value)
         if self._first_byte is not None and connection.get_peer_finished() is None:
-            return "the peer left within the handshake"
+            return (
+                "the handshake had not ended" if self.disconnecting else "the peer left within the handshake"
+            )
         return ""
 
 
