@@ -215,7 +215,8 @@ class Configuration:
 
     @property
     def uses_tls(self) -> bool:
-        """Whether any connection is over TLS; there is a `[tls]` then."""
+        """Whether any connection is over TLS. There is a `[tls]` then, unless a reload has taken it away and
+        ports keep TLS until the restart."""
         return any(local.tls for local in self.locals) or any(remote.tls for remote in self.remotes)
 
     @property
