@@ -10,6 +10,7 @@ from sdcc.allowance import Withheld
 from sdcc.audit import codes
 from sdcc.audit.codes import Code, Outcome
 from sdcc.audit.message import Message, Participant, Subject
+from sdcc.dimse.status import Status, is_warning
 from sdcc.interfaces import AssociationFacts, OperationFacts, RefusalFacts
 
 #: Bytes of an Identifier that are recorded: with them a message stays below the 32 KiB that every
@@ -291,4 +292,4 @@ def _outcome(status: int) -> Outcome:
     """A warning, and a C-CANCEL, leave a part undone; a failure all of it."""
     if status == 0:
         return Outcome.SUCCESS
-    return Outcome.MINOR_FAILURE if status >> 12 == 0xB or status == 0xFE00 else Outcome.SERIOUS_FAILURE
+    return Outcome.MINOR_FAILURE if is_warning(status) or status == Status.CANCEL else Outcome.SERIOUS_FAILURE
