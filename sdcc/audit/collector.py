@@ -69,9 +69,6 @@ class Collector:
         self._backlog.add(line)
         self._flush()
 
-    def reopen(self) -> None:
-        """What it is sent to has not moved."""
-
     async def stop(self) -> None:
         self._has_stopped = True
         if self._retry is not None:

@@ -122,15 +122,12 @@ class AuditFile:
         self._backlog.add(line)
         self._go_on()
 
-    def reopen(self) -> None:
-        Deferred.fromCoroutine(self._close()).addErrback(self._cannot_close)
-
     async def stop(self) -> None:
         await self._write_all()
         self._has_started = False
         self._forget_retry()
         self._backlog.close()
-        await self._close()
+        await self._run_in_thread(self._file.close)
 
     def _go_on(self) -> None:
         if self._has_started and self._retry is None and not self._turn.locked:
@@ -164,9 +161,3 @@ class AuditFile:
     def _try_again(self) -> None:
         self._retry = None
         self._go_on()
-
-    async def _close(self) -> None:
-        await self._run_in_thread(self._file.close)
-
-    def _cannot_close(self, failure: object) -> None:
-        self._log.warn("The audit trail's file was not closed in order: {failure}", failure=failure)

@@ -78,10 +78,6 @@ class AuditTrail:
         """:param keys: as the configuration names them, such as "[access].check_address"."""
         self._record(events.configuration_changed(self._node, keys, self._source, self._now()))
 
-    def reopen(self) -> None:
-        """The file was moved away, to be kept."""
-        self._destination.reopen()
-
     # --- associations ---
 
     def opened(self, association: AssociationFacts) -> IAssociationWatch | None:

@@ -243,10 +243,3 @@ def test_a_fault_of_the_program_is_an_outage_as_well(scene: Scene, lines: list[s
     assert scene.disk.batches == [[b"1"]]
     assert lines[0] == "Writing the audit trail failed"
     scene.stop()
-
-
-def test_a_file_is_opened_anew_when_it_is_asked_for(scene: Scene) -> None:
-    scene.trail.start()
-    scene.trail.reopen()
-    assert scene.disk.closed == 1
-    scene.stop()

@@ -46,9 +46,6 @@ class Destination:
     def write(self, line: bytes) -> None:
         self.lines.append(line)
 
-    def reopen(self) -> None:
-        self.calls.append("reopen")
-
     async def stop(self) -> None:
         self.calls.append("stop")
 
@@ -242,8 +239,3 @@ def test_start_and_stop_are_the_first_and_the_last(scene: Scene) -> None:
 def test_a_configuration_that_was_changed_is_recorded_with_its_file(scene: Scene) -> None:
     scene.trail.configuration_changed(["[access].check_address"])
     assert scene.destination.recorded == ["Security Configuration 0 file:///sdcc.toml"]
-
-
-def test_reopening_is_the_destinations(scene: Scene) -> None:
-    scene.trail.reopen()
-    assert scene.destination.calls == ["reopen"]
