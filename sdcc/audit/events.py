@@ -65,7 +65,12 @@ def application_activity(node: Node, event_type: Code, at: datetime.datetime) ->
 
 
 def refused(node: Node, refusal: RefusalFacts, at: datetime.datetime) -> Message:
-    """A.5.3.11: an association that was rejected."""
+    """A.5.3.11: an association that was rejected, or a peer that TLS did not let in."""
+    if refusal.codes:
+        what = f"A-ASSOCIATE-RJ {refusal.codes}: {refusal.rule}"
+        text = f"{refusal.called_ae} <- {refusal.calling_ae}: {refusal.cause}"
+    else:
+        what, text = f"not let in: {refusal.rule}", refusal.cause
     return _alert(
         codes.NODE_AUTHENTICATION,
         at,
@@ -74,10 +79,10 @@ def refused(node: Node, refusal: RefusalFacts, at: datetime.datetime) -> Message
         subject=_alert_subject(
             codes.NODE_ID,
             refusal.address,
-            f"{refusal.called_ae} <- {refusal.calling_ae}: {refusal.cause}",
+            text,
             name=refusal.calling_ae,
         ),
-        description=f"A-ASSOCIATE-RJ {refusal.codes}: {refusal.rule}",
+        description=what,
     )
 
 

@@ -18,6 +18,7 @@ from sdcc.upper_layer.pdu import AssociateAC, ReleaseRP, ReleaseRQ
 
 from ..certificates import NOW, Authority
 from .calls import Awaited
+from .recording import Recorder, observers
 from .tls import Far, context, reloaded
 
 
@@ -156,6 +157,19 @@ def test_certificates_are_checked_and_what_is_wrong_is_one_line(open_port, tmp_p
             "the certificate of 'foreign' is signed by none of the authorities",
         )
     ]
+
+
+def test_who_counts_or_records_is_told_of_a_peer_that_is_not_let_in(port):
+    """Node authentication is what the certificates are for."""
+    recorder = Recorder()
+    at = port(observers=observers(recorder))
+    refused(at, context(at.authority.path))
+    [refusal] = recorder.refusals
+    assert (refusal.address, refusal.rule, refusal.codes) == ("192.0.2.7", "tls", "")
+    assert (refusal.calling_ae, refusal.is_local, refusal.is_remote) == ("", False, False)
+    assert refusal.cause.startswith("the peer shows no certificate")
+    at.connect().lose()
+    assert recorder.refusals == [refusal], "who says nothing is a balancer that looks"
 
 
 def test_a_strangers_certificate_that_cannot_be_read_is_refused_like_others(open_port, tmp_path, lines):
