@@ -99,9 +99,9 @@ def operation(**fields: Any) -> OperationFacts:
     )
 
 
-def stored(study: str = "1.1", sop_class: str = CT, **fields: Any) -> OperationFacts:
+def stored(study: str = "1.1", sop_class: str = CT, patient: str = "", **fields: Any) -> OperationFacts:
     kept = StoredObject(
-        study=Study(study_instance_uid=study, patient_id=f"P{study}", patient_name="Doe"),
+        study=Study(study_instance_uid=study, patient_id=patient or f"P{study}", patient_name="Doe"),
         series=Series(series_instance_uid="1.2"),
         instance=Instance(sop_instance_uid="1.3", sop_class_uid=sop_class),
         file=StoredFile(
@@ -133,6 +133,17 @@ def test_what_an_association_has_stored_is_one_message_a_study_at_its_end(scene:
         f"DICOM Instances Transferred 0 1.2 1 of {CT} P1.2",
     ]
     assert scene.clock.getDelayedCalls() == []
+
+
+def test_two_patients_in_one_study_are_two_messages(scene: Scene) -> None:
+    watch = scene.open()
+    for patient in ("P1", "P2", "P1"):
+        watch.performed(stored(patient=patient))
+    watch.ended(Ending.RELEASED, "")
+    assert scene.destination.recorded == [
+        f"DICOM Instances Transferred 0 1.1 2 of {CT} P1",
+        f"DICOM Instances Transferred 0 1.1 1 of {CT} P2",
+    ]
 
 
 def test_an_object_that_replaced_another_makes_it_an_update(scene: Scene) -> None:
