@@ -17,6 +17,7 @@ from sdcc.completion.command import Command
 from sdcc.completion.completion import Completion
 from sdcc.completion.notices import Deliver, Notices
 from sdcc.config import Configuration, ConfigurationError
+from sdcc.conformance import NO_NAME
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
@@ -49,8 +50,9 @@ AT_ONCE = 2
 
 
 def _names(configuration: Configuration) -> dict[str, str]:
-    """Of the SOP Classes, by UID."""
-    return {uid: sop_class.name for uid, sop_class in configuration.sop_classes.items()}
+    """Of the SOP Classes, by UID. No two have the same: of what has no name, its UID is one."""
+    classes = configuration.sop_classes
+    return {uid: uid if known.name == NO_NAME else known.name for uid, known in classes.items()}
 
 
 def _nobody(study_instance_uid: str) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
-from sdcc.config import TLS, Configuration, ConfigurationError, Local, Remote, StudySettings, compare
+from sdcc.config import TLS, Configuration, ConfigurationError, Local, Remote, Storage, StudySettings, compare
 from sdcc.control.synchronous import at_once, result
 from sdcc.parts import Parts
+from sdcc.standard_classes import private_storage_class
 from sdcc.tls.certificates import DAY
 from sdcc.world import World
 
@@ -66,6 +67,21 @@ def test_other_remotes_are_looked_up_and_told_what_is_owed_at_once(
     assert parts.caller.may_call("CT01")
     parts.reconfigure(Configuration(remotes=remotes))
     assert done == ["forget", "retry", "forget"]
+
+
+def test_no_two_sop_classes_have_the_same_name(parts: Parts) -> None:
+    """As labels of metrics two would be one sample twice, which Prometheus takes no page with."""
+
+    def with_private(*uids: str) -> Configuration:
+        classes = tuple(map(private_storage_class, uids))
+        return Configuration(storage=Storage(additional_sop_classes=classes))
+
+    parts.reconfigure(with_private("1.2.3.1"))
+    parts.reconfigure(with_private("1.2.3.2", "1.2.3.3"))
+    names = parts.sop_class_names
+    assert len(set(names.values())) == len(names)
+    assert names["1.2.3.1"] == "1.2.3.1"
+    assert names["1.2.840.10008.5.1.4.1.1.2"] == "CT Image Storage"
 
 
 @pytest.mark.usefixtures("parts")

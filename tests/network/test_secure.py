@@ -161,6 +161,19 @@ def test_certificates_are_checked_and_what_is_wrong_is_one_line(open_port, tmp_p
     ]
 
 
+def test_who_counts_or_records_is_told_of_a_peer_that_is_not_let_in(port):
+    """Node authentication is what the certificates are for."""
+    recorder = Recorder()
+    at = port(observers=observers(recorder))
+    refused(at, context(at.authority.path))
+    [refusal] = recorder.refusals
+    assert (refusal.address, refusal.rule, refusal.codes) == ("192.0.2.7", "tls", "")
+    assert (refusal.calling_ae, refusal.is_local, refusal.is_remote) == ("", False, False)
+    assert refusal.cause.startswith("the peer shows no certificate")
+    at.connect().lose()
+    assert recorder.refusals == [refusal], "who says nothing is a balancer that looks"
+
+
 def test_a_strangers_certificate_that_cannot_be_read_is_refused_like_others(open_port, tmp_path, lines):
     """A PrintableString has no "@": OpenSSL takes it nevertheless."""
     shown = Authority(tmp_path, "other").sign("STR@NGER")
