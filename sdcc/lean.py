@@ -1,9 +1,8 @@
-"""To be imported before anything else by a process that is to stay lean: the server.
+"""To be imported before anything else by processes that are to stay lean: the server, and `sdccctl`.
 
-pydicom takes numpy along where it finds it, and the decoders. The server uses nothing of them, and would pay
-with 13 MB and a thread: they are for the processes that decode (:mod:`sdcc.conversion`). Twisted takes
-OpenSSL along, for 14 MB: :mod:`sdcc.network.security` lets it in where TLS is configured. What is there
-already stays.
+pydicom takes numpy along where it finds it, and the decoders. These processes use nothing of them, and would
+pay with 13 MB, a thread and half a second: they are for those that decode (:mod:`sdcc.conversion`). Twisted
+takes OpenSSL along, for 14 MB: who has a use for it calls :func:`let_in`. What is there already stays.
 """
 
 from __future__ import annotations
@@ -13,6 +12,12 @@ import sys
 
 def _keep_away(name: str) -> None:
     sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # so importing it fails
+
+
+def let_in(name: str) -> None:
+    """Let a package be imported from now on that was kept away. What was imported without it stays so."""
+    if sys.modules.get(name, sys) is None:
+        del sys.modules[name]
 
 
 if "pydicom" not in sys.modules:

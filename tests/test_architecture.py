@@ -53,11 +53,11 @@ ROOMS = {
         *("conformance", "data_set", "dimse", "indexed", "interfaces", "pauses", "queries", "uid"),
         "upper_layer",
     },
-    "completion": {"interfaces", "pauses"},
+    "completion": {"interfaces", "lean", "pauses"},
     "metrics": {"dimse", "health", "interfaces", "network"},
     "network": {
-        *("allowance", "config", "conformance", "dimse", "interfaces", "printable", "services", "tls"),
-        "upper_layer",
+        *("allowance", "config", "conformance", "dimse", "interfaces", "lean", "printable", "services"),
+        *("tls", "upper_layer"),
     },
     "conversion": {"archive", "conformance", "data_set", "interfaces"},
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
@@ -87,8 +87,8 @@ ROOMS = {
     "tap": {"config", "lean", "logged", "logs", "service", "world"},
     "control": {
         *("administration", "archive", "config", "conformance", "dimse", "index", "inspection", "interfaces"),
-        *("manhole", "network", "printable", "service", "statement", "threads", "tls", "uid", "upper_layer"),
-        "world",
+        *("lean", "manhole", "network", "printable", "service", "statement", "threads", "tls", "uid"),
+        *("upper_layer", "world"),
     },
 }
 
@@ -109,7 +109,7 @@ RESERVED = {
     "twisted.application": ("logged.py", "service.py", "tap.py"),
     "twisted.conch": ("control/shell.py", "manhole/*.py"),
     "twisted.cred": ("manhole/login.py",),
-    "twisted.internet.endpoints": ("audit/lines.py", "network/*.py"),
+    "twisted.internet.endpoints": ("audit/lines.py", "completion/post.py", "network/*.py"),
     "twisted.internet.protocol": (
         *("administration/control_socket.py", "audit/lines.py", "completion/command.py"),
         *("completion/post.py", "conversion/child.py", "metrics/site.py", "network/*.py", "ports.py"),

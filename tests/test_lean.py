@@ -38,6 +38,26 @@ assert sys.modules["OpenSSL"]
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_a_study_can_be_posted_over_https_by_a_server_without_tls():
+    """What Twisted imported without OpenSSL goes on without it."""
+    program = """
+import sys, sdcc.tap
+from twisted.internet import reactor
+from sdcc.completion.post import Post
+assert not sys.modules["OpenSSL"]
+failed = Post("https://127.0.0.1:1/", reactor)._agent.request(b"GET", b"https://127.0.0.1:1/")
+failed.addErrback(lambda failure: print(failure.type.__name__)).addBoth(lambda _: reactor.stop())
+reactor.run()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "ConnectionRefusedError\n"
+
+
+def test_sdccctl_imports_neither_numpy_nor_openssl():
+    """Each of its calls would wait for them."""
+    assert imported("sdcc.control", "OpenSSL", "cryptography") == "[]"
+
+
 @pytest.mark.parametrize("before", ["numpy", "pydicom"])
 def test_who_has_imported_them_before_keeps_them(before):
     """As the tests do, which look at images in the process that imports the server."""

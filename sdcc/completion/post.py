@@ -7,26 +7,37 @@ is in the configuration. The certificate of an https service must be one that th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
-from twisted.internet.interfaces import IConsumer, IReactorTCP
+from twisted.internet.interfaces import (
+    IConsumer,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTCP,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import Protocol
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.client import (
+    URI,
     Agent,
     RequestGenerationFailed,
     RequestTransmissionFailed,
     ResponseFailed,
 )
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer
 
 from sdcc import __version__
 from sdcc.completion.facts import as_json
 from sdcc.completion.notices import NotDelivered
 from sdcc.interfaces import StableStudy
+from sdcc.lean import let_in
 
 HEADERS = Headers({"Content-Type": ["application/json"], "User-Agent": [f"SDCC/{__version__}"]})
 #: What may become of a request that is not answered. Some of them are one failure, or several, in another.
@@ -43,7 +54,7 @@ class Post:
 
     def __init__(self, url: str, reactor: IReactorTCP) -> None:
         self._url = url.encode("ascii")
-        self._agent = Agent(reactor)
+        self._agent = Agent.usingEndpointFactory(reactor, _Endpoints(reactor))
 
     async def __call__(self, study: StableStudy) -> None:
         """Return when it is taken.
@@ -60,6 +71,40 @@ class Post:
         response.deliverBody(_Unread())
         if response.code // 100 != 2:
             raise NotDelivered(f"it was answered {response.code}")
+
+
+@implementer(IAgentEndpointFactory)
+class _Endpoints:
+    """Where a URL leads. An Agent's own know no https where OpenSSL was kept away as they were imported."""
+
+    def __init__(self, reactor: IReactorTCP) -> None:
+        self._reactor = reactor
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        host = uri.host.decode("ascii")
+        endpoint = HostnameEndpoint(self._reactor, host, uri.port)
+        return _Secured(endpoint, host) if uri.scheme == b"https" else endpoint
+
+
+@implementer(IStreamClientEndpoint)
+class _Secured:
+    """An endpoint with TLS, of a host whose certificate the system trusts."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, host: str) -> None:
+        let_in("OpenSSL")
+        from twisted.internet.ssl import optionsForClientTLS  # noqa: PLC0415  # see sdcc.lean
+        from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415
+
+        self._endpoint = endpoint
+        self._factory = partial(TLSMemoryBIOFactory, optionsForClientTLS(host), True)
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        secured: Deferred[Any] = self._endpoint.connect(self._factory(protocolFactory))
+        return secured.addCallback(_wrapped)
+
+
+def _wrapped(secured: ProtocolWrapper) -> IProtocol:
+    return cast(IProtocol, secured.wrappedProtocol)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

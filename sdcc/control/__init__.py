@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import sdcc.lean  # noqa: F401, before all that imports pydicom
 from sdcc import __version__
 from sdcc.config import ConfigurationError, load
 from sdcc.control import (

@@ -15,17 +15,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import urlsplit
 
 from sdcc.config import TLS, Configuration, Local, LogSettings, Manhole, Remote, StudySettings
 from sdcc.config.endpoints import Endpoint
 from sdcc.control.arguments import Commands, add_json
+from sdcc.lean import let_in
 from sdcc.manhole.authorized_keys import authorized_keys
 from sdcc.manhole.guarded import NotGuarded
 from sdcc.network.acceptor import STRANGERS_SERVICES
 from sdcc.printable import ascii_json, printable
 from sdcc.statement import binary_size
-from sdcc.tls import NotUsable, contexts, files
+from sdcc.tls import NotUsable
 
 UNKNOWN_CALLERS = {
     "accept": "accepted from everywhere; from another host may use "
@@ -214,11 +216,21 @@ def _made(configuration: Configuration) -> Iterator[tuple[str, Path]]:
 def tls_concerns(configuration: Configuration) -> Iterator[str]:
     """What should be seen to of the certificates, where they can be used at all."""
     if configuration.tls is not None:
+        files, _ = _tls_modules()
         with suppress(NotUsable):
             yield from files.concerns(files.read(configuration.tls), datetime.datetime.now(datetime.UTC))
 
 
+def _tls_modules() -> tuple[ModuleType, ModuleType]:
+    """What reads certificates, and what makes use of them. See :mod:`sdcc.lean`."""
+    let_in("OpenSSL")
+    from sdcc.tls import contexts, files  # noqa: PLC0415
+
+    return files, contexts
+
+
 def _tls_problems(settings: TLS) -> Iterator[str]:
+    files, contexts = _tls_modules()
     try:
         contexts.check(files.read(settings))
     except NotUsable as error:

@@ -6,7 +6,6 @@ OpenSSL costs a process 14 MB. Nothing of it is imported here until somebody wan
 from __future__ import annotations
 
 import datetime
-import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from zope.interface import Attribute, Interface
 
 from sdcc.config import TLS
 from sdcc.interfaces import RunInThread
+from sdcc.lean import let_in
 
 
 class ISecured(Interface):
@@ -60,8 +60,7 @@ class Security(Protocol):
 
 def security(settings: TLS, reactor: Any, now: Callable[[], datetime.datetime]) -> Security:
     """TLS as `[tls]` has it, to be made where some connection uses it."""
-    if sys.modules.get("OpenSSL", sys) is None:
-        del sys.modules["OpenSSL"]  # sdcc.lean had kept it away
+    let_in("OpenSSL")
     from sdcc.network.secure import TLSSecurity  # noqa: PLC0415  # see above
 
     return TLSSecurity(settings, reactor, now)
