@@ -304,7 +304,7 @@ class Parts:
         """What an administrator may ask of these parts, from now on."""
         return Administration(
             configuration=lambda: self.configuration,
-            process=self._world.process(),
+            process=self._world.process,
             now=self._world.now,
             started_at=self._world.now(),
             condition=condition,

@@ -26,7 +26,7 @@ from sdcc.network.lost import AssociationAborted, AssociationRejected, NoRespons
 from sdcc.network.requestor import echo
 from sdcc.network.timeouts import Timeouts
 from sdcc.service import SDCC, CannotStart
-from sdcc.world import REAL
+from sdcc.world import REAL, World
 
 
 class Web(Protocol):
@@ -126,6 +126,14 @@ def test_local_aes_share_a_port_or_have_their_own() -> None:
     ]
     free = (Local(ae_title="A", port=0), Local(ae_title="B", port=0))
     assert [list(aes) for _, aes in ports(free)] == [["A"], ["B"]]
+
+
+def test_a_daemon_is_named_by_the_process_that_it_has_become(tmp_path: Path) -> None:
+    """It is made before `twistd` forks, and `sdccctl --process` knows it by its folder, made after that."""
+    processes = ["host-1"]
+    service = SDCC(configured(tmp_path), MemoryReactorClock(), World(process=lambda: processes[-1]))
+    processes.append("host-2")
+    assert service._doors._administration.status()["process"] == "host-2"
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

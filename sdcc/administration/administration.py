@@ -49,8 +49,8 @@ class Administration:
 
     #: The one in effect.
     configuration: Callable[[], Configuration]
-    #: Host and process ID.
-    process: str
+    #: Host and process ID, which is another one once a daemon has forked.
+    process: Callable[[], str]
     #: Aware, UTC.
     now: Callable[[], datetime.datetime]
     started_at: datetime.datetime
@@ -82,7 +82,7 @@ class Administration:
             "state": str(condition.state),
             "reasons": list(condition.reasons),
             "version": __version__,
-            "process": self.process,
+            "process": self.process(),
             "configuration": None if configuration.source is None else str(configuration.source),
             "started_at": self.started_at.isoformat(timespec="seconds"),
             "uptime": round((self.now() - self.started_at).total_seconds()),

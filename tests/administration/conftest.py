@@ -49,7 +49,7 @@ class Administered:
         self.index_refusal: str | None = None
         self.administration = Administration(
             configuration=lambda: self.world.configuration,
-            process="host-17",
+            process=lambda: "host-17",
             now=lambda: self.now,
             started_at=BEGAN,
             condition=lambda: self.condition,
