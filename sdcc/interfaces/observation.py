@@ -30,7 +30,7 @@ class Ending(StrEnum):
     PROTOCOL_FAULT = "protocol-fault"
     #: By us: no progress by the peer, or no answer in time.
     TIMEOUT = "timeout"
-    #: By us: at a stop.
+    #: By us: at a stop, or because SDCC is draining.
     STOPPING = "stopping"
     #: By us: an administrator asked for it.
     ADMINISTRATOR = "administrator"
@@ -145,8 +145,8 @@ class IAssociationWatch(Interface):
     """What an observer keeps of one association."""
 
     def performed(operation: OperationFacts) -> None:
-        """An operation has ended. In a retrieval each sub-operation counts by itself as well, where it was
-        sent."""
+        """An operation has ended. In a retrieval each sub-operation counts by itself as well, also one whose
+        object could not be read when its turn had come."""
 
     def ended(ending: Ending, cause: str) -> None:
         """Called once, last. `cause` is the log's, without patient data."""

@@ -133,8 +133,10 @@ class Caller:
         self._open.add(association)
         try:
             await association.establish()
-        except BaseException:
+        except BaseException as error:
             association.abort()
+            if isinstance(error, NotConnected) and not self._is_stopped:  # it was one for a moment
+                raise NotConnected(f"{_where(remote)}: {error}") from None
             raise
         return association
 
@@ -172,7 +174,7 @@ class Caller:
         :raises NotConnected: none answers.
         """
         end = self._reactor.seconds() + self._timeouts.connection
-        where = f"no connection to {remote.address}:{remote.port}"
+        where = _where(remote)
         addresses = await self._addresses(remote.address, where)
         for number, address in enumerate(addresses):
             seconds = (end - self._reactor.seconds()) / (len(addresses) - number)
@@ -219,6 +221,10 @@ class Caller:
 
     async def _look_up(self, host: str) -> frozenset[IPAddress]:
         return await self._resolve(host)
+
+
+def _where(remote: Remote) -> str:
+    return f"no connection to {remote.address}:{remote.port}"
 
 
 def _why(error: ConnectError) -> str:

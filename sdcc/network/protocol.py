@@ -161,10 +161,14 @@ class AcceptorProtocol(Connection):
     def pauseProducing(self) -> None:
         if self._exchange is not None:
             self._exchange.pause()
+        else:  # TLS has answers of its own, and a peer may ask for them without end
+            self._flow.hold(Hold.ANSWERS)
 
     def resumeProducing(self) -> None:
         if self._exchange is not None:
             self._exchange.resume()
+        else:
+            self._flow.let_go(Hold.ANSWERS)
 
     def stopProducing(self) -> None:
         """The connection is lost; connectionLost says so too."""

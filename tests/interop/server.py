@@ -126,6 +126,21 @@ class Server:
             line.partition("] ")[2] for line in self.log().splitlines() if "[sdcc.inspection.look" in line
         ]
 
+    def hang_up(self, configuration=None, *, lines=1, signals=1):
+        """Have it read another file, or the same again; gives the lines that this comes to, so many."""
+        if configuration is not None:
+            self.configuration.write_text(configuration)
+        before = len(self.log())
+        for _ in range(signals):
+            self.process.send_signal(signal.SIGHUP)
+
+        def found():
+            new = self.log()[before:].splitlines()
+            told = [line.partition("] ")[2] for line in new if "[sdcc.configuration#" in line]
+            return told if len(told) >= lines else None
+
+        return until(found, "the file is read")
+
     # --- what it keeps ---
 
     def sdccctl(self, *arguments):

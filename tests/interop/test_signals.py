@@ -9,8 +9,11 @@ import signal
 
 import pytest
 
+from ..certificates import Authority
 from .objects import CT, data_set, new_uid
 from .server import CONFIGURATION, until
+from .test_sending import storescp
+from .test_tls import move
 from .wire import ABORT, ASSOCIATE_AC, COMMAND, DATA, EXPLICIT, STATUS, p_data, p_datas, store_rq, value
 
 CONTEXT = (1, CT, EXPLICIT)
@@ -20,23 +23,9 @@ READ_AGAIN = "The configuration was read again: "
 
 @pytest.fixture
 def hang_up(server):
-    """Has the server read another file; gives the lines that this comes to, so many."""
-
-    def hang_up(configuration, *, lines=1, signals=1):
-        server.configuration.write_text(configuration)
-        before = len(server.log())
-        for _ in range(signals):
-            server.process.send_signal(signal.SIGHUP)
-
-        def found():
-            new = server.log()[before:].splitlines()
-            told = [line.partition("] ")[2] for line in new if "[sdcc.configuration#" in line]
-            return told if len(told) >= lines else None
-
-        return until(found, "the file is read")
-
-    yield hang_up
-    hang_up(CONFIGURATION)
+    """:meth:`Server.hang_up`, and at the end the file that there was."""
+    yield server.hang_up
+    server.hang_up(CONFIGURATION)
 
 
 def test_sighup_has_the_file_read_again_and_open_associations_go_on(server, hang_up, connect):
@@ -74,6 +63,29 @@ def test_signals_that_come_together_are_one_reload_after_the_other(server, hang_
 def test_what_waits_for_a_restart_is_named(server, hang_up):
     lines = hang_up(CONFIGURATION.replace("minimum_free", "threads = 3\nminimum_free"), lines=2)
     assert lines[-1].endswith("after a restart only in: [storage] threads")
+
+
+def test_sighup_brings_tls_and_takes_it_away(server, hang_up, connect, dcmtk, tmp_path):
+    """To a process that has not even loaded OpenSSL. What cannot be used changes nothing."""
+    study, uid = new_uid(), new_uid()
+    peer = connect(server.address)
+    peer.associate(CONTEXT)
+    assert peer.store(1, CT, uid, data_set(instance=uid, study=study))[STATUS] == 0
+    own, received = Authority(tmp_path).sign("server", "127.0.0.1"), tmp_path / "received"
+    received.mkdir()
+    key, authority = own.with_suffix(".key"), tmp_path / "authority.crt"
+    options = ("+tls", key, own, "+cf", authority, "+xa")
+    with storescp(dcmtk, received, *options) as port:
+        remote = f'[[remote]]\nae_title = "SCP"\naddress = "127.0.0.1"\nport = {port}\ntls = true\n'
+        tls = f'[tls]\ncertificate = "{own}"\nclient_authorities = "{authority}"\nprivate_key = '
+        [problem] = hang_up(CONFIGURATION + remote + tls + f'"{authority}"\n')
+        assert problem.endswith(f"[tls].private_key: {authority} is no private key in PEM")
+        assert move(server, dcmtk, "SCP", study, called="SDCC").returncode != 0
+        now = "in effect now: [[remote]] SCP, [tls]"
+        assert hang_up(CONFIGURATION + remote + tls + f'"{key}"\n') == [f"{READ_AGAIN}{now}"]
+        assert move(server, dcmtk, "SCP", study, called="SDCC").returncode == 0
+    assert [path.name.partition(".")[2] for path in received.iterdir()] == [uid]
+    assert hang_up(CONFIGURATION) == [f"{READ_AGAIN}{now}"]
 
 
 def test_a_second_sigterm_stops_it_at_once_and_nothing_that_was_answered_is_lost(server, connect):

@@ -24,10 +24,14 @@ MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def own(authority):
     """Certificates, beside the configuration: a path by the name of each."""
-    directory = tmp_path_factory.mktemp("certificates")
-    authority = Authority(directory)
+    directory = authority.path.parent
     other = Authority(directory, "other")
     authority.sign("server", "127.0.0.1", "localhost", key=rsa_key(2048))
     authority.sign("client")
@@ -218,11 +222,11 @@ def scp(dcmtk, own, ports, tmp_path):
         yield tmp_path
 
 
-def move(server, dcmtk, destination, study):
+def move(server, dcmtk, destination, study, called="PLAIN"):
     """By movescu, which knows no TLS itself."""
     key = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}")
-    port = str(server.addresses["PLAIN"][1])
-    return run(dcmtk("movescu"), *key, "-aec", "PLAIN", "-aem", destination, "127.0.0.1", port)
+    port = str(server.addresses[called][1])
+    return run(dcmtk("movescu"), *key, "-aec", called, "-aem", destination, "127.0.0.1", port)
 
 
 def test_c_move_to_storescp_over_tls_gives_back_what_was_stored(server, dcmtk, scp, sent):
@@ -262,3 +266,41 @@ def test_without_tls_in_the_configuration_there_is_no_calling_over_it(tmp_path):
     done = run(*SDCCCTL, "--config", str(tmp_path / "sdcc.toml"), "echo", "--tls", "A@127.0.0.1:104")
     assert done.returncode == 2
     assert done.stderr.startswith("--tls: there is no [tls] in the configuration")
+
+
+# --- another certificate ---
+
+
+def serial_number(server, context):
+    """Of the certificate that is shown to who calls."""
+    with (
+        socket.create_connection(server.address) as connection,
+        context.wrap_socket(connection, server_hostname="127.0.0.1") as tls,
+    ):
+        return tls.getpeercert()["serialNumber"]
+
+
+@pytest.mark.usefixtures("sent")
+def test_sighup_renews_the_certificate_and_open_associations_go_on(
+    server, dcmtk, authority, context, connect
+):
+    """Until the files can be used, the old one is shown."""
+    own = authority.path.parent
+    here = connect(server.address, tls=context)
+    here.associate((1, VERIFICATION, IMPLICIT))
+    before = serial_number(server, context)
+    (own / "server.key").write_text("in the middle of being written")
+    [problem] = server.hang_up()
+    assert problem == (
+        f"The configuration stays as it is: [tls].private_key: {own}/server.key is no private key in PEM"
+    )
+    assert serial_number(server, context) == before
+    authority.sign("server", "127.0.0.1", "localhost")
+    assert server.hang_up() == ["The configuration was read again: nothing has changed"]
+    until(lambda: "the certificates of [tls] were read: 'server', valid until" in server.log())
+    assert serial_number(server, context) != before
+    assert here.echo() == 0
+    file = FILE.with_name("MR_small.dcm")
+    done = run(dcmtk("storescu"), *shown(own), "-R", "-xi", "-aec", "SDCC", "127.0.0.1", server.port, file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert pydicom.dcmread(file).SOPInstanceUID in server.instances()

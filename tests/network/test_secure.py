@@ -360,6 +360,19 @@ def test_who_does_not_read_answers_is_read_from_no_more(open_port, build):
     assert far.read()
 
 
+def test_who_does_not_read_what_tls_itself_answers_is_read_from_no_more(open_port, build):
+    """Of alerts that answer a renegotiation, say, and before there is an association to be idle."""
+    far = open_port.connect()
+    far.transport.unread_limit = 0
+    with pytest.raises(ssl.SSLWantReadError):
+        far.tls.do_handshake()
+    far.protocol.dataReceived(far._out.read())
+    assert far.transport.producerState == "paused"
+    far.shake().send(build.request())
+    assert isinstance(far.received()[0], AssociateAC)
+    assert far.transport.producerState == "producing"
+
+
 def test_a_close_waits_neither_for_the_producer_nor_for_the_peers_alert(open_port, build):
     far = open_port.connect().shake()
     far.send(build.request())

@@ -13,12 +13,15 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError
 
 from sdcc.config import TLS, Remote
+from sdcc.interfaces import Ending
 from sdcc.network.lost import NotConnected
 from sdcc.network.security import security
 from sdcc.upper_layer.pdu import AssociateRQ
 
 from ..certificates import NOW, Authority
 from .calls import CONTEXT, Awaited, Line, accept
+from .recording import Recorder, observers
+from .test_watching import ENDINGS_OF_OURS, end_own
 from .tls import Far, context
 
 PEER = Remote(ae_title="PEER", address="127.0.0.1", port=104, tls=True)
@@ -27,7 +30,9 @@ PEER = Remote(ae_title="PEER", address="127.0.0.1", port=104, tls=True)
 class SecureLine(Line):
     """A caller that shows a certificate of one authority, which is the one that it believes."""
 
-    def __init__(self, transport: type[Any], authority: Authority, remote: Remote = PEER) -> None:
+    def __init__(
+        self, transport: type[Any], authority: Authority, remote: Remote = PEER, **options: Any
+    ) -> None:
         own = authority.sign("SDCC")
         settings = TLS(
             certificate=own, private_key=own.with_suffix(".key"), client_authorities=authority.path
@@ -38,7 +43,7 @@ class SecureLine(Line):
             made.load()
             return made
 
-        super().__init__(transport, remote, security=secured)
+        super().__init__(transport, remote, security=secured, **options)
         self.opened = Awaited(self.caller.open("PEER", "SDCC", (CONTEXT,)))
 
     def reached(self, server: ssl.SSLContext) -> Far:
@@ -63,7 +68,7 @@ def authority(tmp_path):
 
 @pytest.fixture
 def call(build, authority):
-    yield lambda remote=PEER: SecureLine(build.Transport, authority, remote)
+    yield lambda remote=PEER, **options: SecureLine(build.Transport, authority, remote, **options)
     Awaited.give_all_up()
 
 
@@ -154,7 +159,10 @@ def test_a_peer_that_refuses_our_certificate_is_quoted(call, authority, tmp_path
     with pytest.raises(ssl.SSLError):
         far.shake()
     far.lose()
-    assert line.why_not.endswith("the peer does not know who has signed our certificate (alert: unknown ca)")
+    assert line.why_not == (
+        "no connection to 127.0.0.1:104: TLS: the peer does not know who has signed our certificate "
+        "(alert: unknown ca)"
+    )
 
 
 def test_a_peer_without_tls_is_told_apart(call, authority):
@@ -196,3 +204,21 @@ def test_whoever_gives_up_ends_the_handshake(call, authority):
     line.opened.deferred.cancel()
     line.opened.error(CancelledError)
     assert far.is_gone
+
+
+@pytest.mark.parametrize("ending", ENDINGS_OF_OURS)
+def test_each_ending_of_ours_over_tls_is_told_once_by_its_kind(call, authority, ending):
+    recorder = Recorder()
+    line = call(observers=observers(recorder))
+    far = line.reached(server(authority, "127.0.0.1")).shake()
+    far.send(accept())
+    line.association, line.send, line.close = line.opened.value, far.send, far.lose
+    assert recorder.watch.facts.is_secure
+    end_own(line, ending)
+    assert recorder.watch.ending is ending
+    line.association.abort()
+    if ending not in (Ending.RELEASED, Ending.CONNECTION_LOST):
+        assert far.is_gone
+        far.lose()
+    assert line.reactor.getDelayedCalls() == []
+    assert len(recorder.watch.endings) == 1

@@ -390,7 +390,10 @@ def end_own(line: Line, ending: Ending) -> None:
             line.association.abort()
 
 
-@pytest.mark.parametrize("ending", sorted({*Ending} - {Ending.ADMINISTRATOR, Ending.PROGRAM_FAULT}))
+ENDINGS_OF_OURS = sorted({*Ending} - {Ending.ADMINISTRATOR, Ending.PROGRAM_FAULT})
+
+
+@pytest.mark.parametrize("ending", ENDINGS_OF_OURS)
 def test_each_ending_of_ours_is_told_once_by_its_kind(own: Line, recorder: Recorder, ending: Ending) -> None:
     end_own(own, ending)
     assert recorder.watch.ending is ending
