@@ -148,6 +148,7 @@ class SDCC(Service):
             self._doors.open_manhole()
         except (CannotStart, CannotOpen) as error:
             self._signals.restore()
+            self._parts.objects.unprepare()
             raise CannotStart(str(error)) from None
         parts = self._parts
         for threads in parts.threads:

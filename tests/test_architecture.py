@@ -62,7 +62,7 @@ ROOMS = {
     "conversion": {"archive", "conformance", "data_set", "interfaces"},
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
-    "manhole": {"config", "interfaces", "printable"},
+    "manhole": {"config", "interfaces", "network", "printable"},
     "inspection": {"archive", "interfaces", "printable"},
     "world": {
         *("administration", "archive", "config", "conversion", "index", "interfaces", "network", "signals"),
@@ -109,7 +109,7 @@ RESERVED = {
     "twisted.application": ("logged.py", "service.py", "tap.py"),
     "twisted.conch": ("control/shell.py", "manhole/*.py"),
     "twisted.cred": ("manhole/login.py",),
-    "twisted.internet.endpoints": ("audit/lines.py", "manhole/server.py", "network/*.py"),
+    "twisted.internet.endpoints": ("audit/lines.py", "network/*.py"),
     "twisted.internet.protocol": (
         *("administration/control_socket.py", "audit/lines.py", "completion/command.py"),
         *("completion/post.py", "conversion/child.py", "metrics/site.py", "network/*.py", "ports.py"),

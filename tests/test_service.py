@@ -148,12 +148,24 @@ async def test_a_manhole_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         await service._ports.close()
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_start_that_fails_is_no_crash_to_the_next_one(tmp_path: Path) -> None:
+    """Or files of two days would be read again, for a key that was mistyped."""
+    settings = configured(tmp_path)
+    wrong = replace(settings, index=replace(settings.index, url=f"sqlite:///{tmp_path}"))
+    service = SDCC(wrong, reactor)
+    with pytest.raises(CannotStart, match=r"^\[index\]"):
+        service.startService()
+    await service._ports.close()
+    assert [*(tmp_path / "data" / "incoming").iterdir()] == []
+
+
 def test_an_endpoint_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         endpoint = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
         service = SDCC(replace(configured(tmp_path), http=HTTP(endpoint=endpoint)), MemoryReactorClock())
         service._doors._web._reactor = reactor
-        with pytest.raises(CannotStart, match=r"^\[http\] endpoint: cannot listen: .*in use$"):
+        with pytest.raises(CannotStart, match=rf"^\[http\] endpoint: cannot listen on {endpoint}: .*in use$"):
             service.privilegedStartService()
 
 
