@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IConsumer, IReactorTCP
 from twisted.internet.protocol import Protocol
 from twisted.web.client import (
     Agent,
+    HTTPConnectionPool,
     RequestGenerationFailed,
     RequestTransmissionFailed,
     ResponseFailed,
@@ -43,7 +44,7 @@ class Post:
 
     def __init__(self, url: str, reactor: IReactorTCP) -> None:
         self._url = url.encode("ascii")
-        self._agent = Agent(reactor)
+        self._agent = Agent(reactor, pool=_QuietPool(reactor, persistent=False))
 
     async def __call__(self, study: StableStudy) -> None:
         """Return when it is taken.
@@ -60,6 +61,18 @@ class Post:
         response.deliverBody(_Unread())
         if response.code // 100 != 2:
             raise NotDelivered(f"it was answered {response.code}")
+
+
+def _quiet_factory(*about: Any) -> Any:
+    factory = HTTPConnectionPool._factory(*about)
+    factory.noisy = False
+    return factory
+
+
+class _QuietPool(HTTPConnectionPool):
+    """Each of its connections would be two lines in the log; what becomes of an announcement is one."""
+
+    _factory: Any = staticmethod(_quiet_factory)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
