@@ -1,10 +1,11 @@
-"""Every page is sound reStructuredText, and its links to other files lead somewhere."""
+"""Every page is sound reStructuredText, and its links to other files and their sections lead somewhere."""
 
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from docutils import nodes
 from docutils.core import publish_doctree
@@ -14,15 +15,24 @@ TREE = Path(__file__).parent.parent
 SETTINGS = {"report_level": Reporter.WARNING_LEVEL, "halt_level": Reporter.WARNING_LEVEL}
 
 
-def dead_links(page: Path) -> list[str]:
-    """Links to files of the project that are not there.
+@cache
+def read(page: Path) -> nodes.document:
+    """:raises SystemMessage: the page is not sound."""
+    return publish_doctree(page.read_text("utf-8"), str(page), settings_overrides=SETTINGS)
 
-    :raises SystemMessage: the page is not sound.
+
+def dead_links(page: Path) -> list[str]:
+    """Links to files of the project, or to sections of pages, that are not there.
+
+    :raises SystemMessage: the page is not sound, or one that it leads to.
     """
-    document = publish_doctree(page.read_text("utf-8"), str(page), settings_overrides=SETTINGS)
-    links = [urlsplit(reference.get("refuri", "")) for reference in document.findall(nodes.reference)]
-    files = [unquote(link.path) for link in links if not link.scheme]
-    return [file for file in files if not (page.parent / file).exists()]
+    links = [urlsplit(reference.get("refuri", "")) for reference in read(page).findall(nodes.reference)]
+    return [link.geturl() for link in links if not (link.scheme or leads_somewhere(page, link))]
+
+
+def leads_somewhere(page: Path, link: SplitResult) -> bool:
+    file = (page.parent / unquote(link.path)).resolve() if link.path else page
+    return file.exists() and (not link.fragment or link.fragment in read(file).ids)
 
 
 def main() -> int:

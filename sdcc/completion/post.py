@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint
@@ -25,6 +25,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.web.client import (
     URI,
     Agent,
+    HTTPConnectionPool,
     RequestGenerationFailed,
     RequestTransmissionFailed,
     ResponseFailed,
@@ -54,7 +55,9 @@ class Post:
 
     def __init__(self, url: str, reactor: IReactorTCP) -> None:
         self._url = url.encode("ascii")
-        self._agent = Agent.usingEndpointFactory(reactor, _Endpoints(reactor))
+        self._agent = Agent.usingEndpointFactory(
+            reactor, _Endpoints(reactor), pool=_QuietPool(reactor, persistent=False)
+        )
 
     async def __call__(self, study: StableStudy) -> None:
         """Return when it is taken.
@@ -104,7 +107,19 @@ class _Secured:
 
 
 def _wrapped(secured: ProtocolWrapper) -> IProtocol:
-    return cast(IProtocol, secured.wrappedProtocol)
+    return secured.wrappedProtocol
+
+
+def _quiet_factory(*about: Any) -> Any:
+    factory = HTTPConnectionPool._factory(*about)
+    factory.noisy = False
+    return factory
+
+
+class _QuietPool(HTTPConnectionPool):
+    """Each of its connections would be two lines in the log; what becomes of an announcement is one."""
+
+    _factory: Any = staticmethod(_quiet_factory)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

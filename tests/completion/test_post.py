@@ -23,6 +23,7 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.task import deferLater
+from twisted.logger import formatEvent
 
 from sdcc import __version__
 from sdcc.completion.notices import NotDelivered
@@ -120,6 +121,12 @@ async def test_the_facts_are_in_a_json_body(service: Service, study: Any) -> Non
         "last_received_at": "2024-05-01T09:30:00.000000Z",
         "stable_at": "2024-05-01T09:31:00.000000Z",
     }
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_connection_is_no_line_in_the_log(service: Service, study: Any, log: list[Any]) -> None:
+    await post(service, study)
+    assert [formatEvent(event) for event in log] == []
 
 
 @pytest_twisted.ensureDeferred
