@@ -29,7 +29,7 @@ from sdcc.network.addresses import Resolver, resolve_blocking
 from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.observers import Observers
-from sdcc.network.security import Security, security
+from sdcc.network.security import security
 from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
 from sdcc.services.commitment.provider import CommitmentProvider
@@ -57,6 +57,10 @@ def _names(configuration: Configuration) -> dict[str, str]:
 
 def _nobody(study_instance_uid: str) -> None:
     """To be told of a registration."""
+
+
+def _nothing() -> None:
+    """What a reload changes of TLS where it has nothing to do with it."""
 
 
 class Parts:
@@ -243,22 +247,24 @@ class Parts:
 
         :raises ConfigurationError: they cannot be used.
         """
+        if not configuration.uses_tls:  # nobody need renew what nothing uses any more
+            return _nothing if self.security is None else self.security.stop
         settings = configuration.tls
-        if settings is None or not configuration.uses_tls:
-            return lambda: None  # connections that have TLS keep what there is
+        if settings is None:
+            return _nothing  # ports that have TLS until the restart keep what there is
+        made = self.security
+        if made is None:
+            made = await self.run_loosely(security, settings, self._reactor, self._world.now)
         try:
-            if self.security is not None:
-                return await self.security.renewed(self.run_loosely, settings)
-            made = security(settings, self._reactor, self._world.now)
-            await self.run_loosely(made.load)
+            use = await made.renewed(self.run_loosely, settings)
         except NotUsable as error:
             raise ConfigurationError(str(error).splitlines()) from None
-        return lambda: self._secure(made)
 
-    def _secure(self, made: Security) -> None:
-        """From now on remotes may be called over TLS."""
-        self.security = self.caller.security = made
-        made.watch()
+        def take_effect() -> None:
+            use()
+            self.security = self.caller.security = made
+
+        return take_effect
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Go by another configuration from now on, as far as that is possible; what is open is not touched.

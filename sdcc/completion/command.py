@@ -41,9 +41,12 @@ HUSH = 0.1
 LINGER = 1.0
 #: What the command has of the environment, where it is there.
 ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TZ", "USER")
-#: Makes a process group, and becomes the command: the reactor has no word for it.
+#: Makes a process group, and becomes the command: the reactor has no word for it. What Python ignores, other
+#: programs expect to end by.
 LEADER = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 os.setsid()
 os.chdir("/")
 try:
@@ -121,22 +124,25 @@ class _Run(ProcessProtocol):
         self.ended: Deferred[str | None] = Deferred()
 
     async def end(self) -> None:
-        """Return when it is gone."""
-        gone: Deferred[None] = Deferred()
-        self._waiting.append(gone)
+        """Return when it is gone, and not before, however often that is cancelled."""
         self._signal(signal.SIGTERM)
         force = self._clock.callLater(KILL_AFTER, self._signal, signal.SIGKILL)
-        if not self._is_over:
-            await gone
+        while not self._is_over:
+            gone: Deferred[None] = Deferred()
+            self._waiting.append(gone)
+            with suppress(CancelledError):
+                await gone
         if force.active():
             force.cancel()
 
     def _signal(self, number: int) -> None:
-        """To the whole group."""
+        """To the whole group; to the process alone while that is still to make one."""
         pid = self._process.pid
         if not self._is_over and pid is not None:
-            with suppress(ProcessLookupError):
+            try:
                 os.killpg(pid, number)
+            except ProcessLookupError:
+                os.kill(pid, number)  # it is there, if only as what is not waited for yet
 
     @property
     def _process(self) -> IProcessTransport:

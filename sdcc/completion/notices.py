@@ -64,6 +64,8 @@ class Notices:
         self._now = now
         self._pauses = Pauses(clock)
         self._attempts: set[Deferred[None]] = set()
+        #: What of them may be broken off: what became of one is written down all the same.
+        self._deliveries: set[Deferred[None]] = set()
         self._running: Deferred[None] | None = None
         #: Whether something may be due that was not asked for.
         self._is_woken = False
@@ -86,8 +88,8 @@ class Notices:
         """After :meth:`interrupt`: break off what is under way. The next start tries again at once."""
         if self._running is not None:
             await self._running
-        for attempt in tuple(self._attempts):
-            attempt.cancel()
+        for delivery in tuple(self._deliveries):
+            delivery.cancel()
         while self._attempts:
             await DeferredList(list(self._attempts))
 
@@ -158,10 +160,10 @@ class Notices:
 
     async def _deliver_within_its_time(self, study: StableStudy) -> str | None:
         """Why it was not delivered; None: it was."""
+        delivery = Deferred.fromCoroutine(_delivery(self._deliver, study))
+        self._deliveries.add(delivery)
         try:
-            await Deferred.fromCoroutine(_delivery(self._deliver, study)).addTimeout(
-                self._timeout, self._clock
-            )
+            await delivery.addTimeout(self._timeout, self._clock)
         except NotDelivered as error:
             return str(error)
         except DeferredTimeout:
@@ -173,6 +175,8 @@ class Notices:
                 "Study {uid}: {means} has failed", uid=study.study_instance_uid, means=self.means
             )
             return "a fault of the program"
+        finally:
+            self._deliveries.discard(delivery)
         return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IConsumer, IReactorTCP
 from twisted.internet.protocol import Protocol
 from twisted.web.client import (
@@ -31,7 +31,7 @@ from sdcc.interfaces import StableStudy
 HEADERS = Headers({"Content-Type": ["application/json"], "User-Agent": [f"SDCC/{__version__}"]})
 #: What may become of a request that is not answered. Some of them are one failure, or several, in another.
 FAULTS = (
-    *(ConnectError, ConnectionClosed, DNSLookupError),
+    *(ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError),
     *(RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed),
 )
 
@@ -54,7 +54,7 @@ class Post:
             response = await self._agent.request(b"POST", self._url, HEADERS, _Body(as_json(study)))
         except FAULTS as error:
             causes = list(_causes(error))
-            if any(isinstance(cause, CancelledError) for cause in causes):
+            if any(isinstance(cause, (CancelledError, ConnectingCancelledError)) for cause in causes):
                 raise CancelledError from None
             raise NotDelivered(" ".join(f"{type(causes[0]).__name__}: {causes[0]}".split())) from None
         response.deliverBody(_Unread())

@@ -30,7 +30,7 @@ _BEGIN = """
 """
 _LOCK_STUDIES = "SELECT sdcc_lock(2, %s)"
 _LOCK_NOTICES = "SELECT pg_advisory_xact_lock(hashtextextended('sdcc_notice', 0))"
-_UNSTABLE = study_states.FACTS.format(condition="study_instance_uid = ANY (%s) AND stable_at IS NULL")
+_UNSTABLE = study_states.FACTS.format(condition=f"study_instance_uid = ANY (%s) AND {study_states.UNSTABLE}")
 _OF_KEYS = study_states.FACTS.format(condition="study.study_key = ANY (%s)")
 _MAKE_STABLE = """
     UPDATE study SET stable_at = given.at FROM unnest(%s::bigint[], %s::timestamptz[]) AS given (key, at)

@@ -20,7 +20,7 @@ Change = Callable[..., Awaitable[Any]]
 
 _REMOVE_OBSOLETE = study_states.REMOVE_OBSOLETE.format(p="?")
 _UNSTABLE = study_states.FACTS.format(
-    condition="study_instance_uid IN (SELECT value FROM json_each(?)) AND stable_at IS NULL"
+    condition=f"study_instance_uid IN (SELECT value FROM json_each(?)) AND {study_states.UNSTABLE}"
 )
 _OF_KEYS = study_states.FACTS.format(condition="study.study_key IN (SELECT value FROM json_each(?))")
 _MAKE_STABLE = "UPDATE study SET stable_at = ? WHERE study_key = ?"

@@ -20,6 +20,8 @@ FACTS = """
     WHERE {condition}
     GROUP BY study.study_key, series.series_key, calling_ae, called_ae
 """
+#: Of a study, in a form for which no index is looked through: there may be as many as in an index built anew.
+UNSTABLE = "(stable_at IS NULL) IS TRUE"
 #: Beginning behind a key, in an order that an index has. The last reception is looked up for each study, of
 #: which few are not stable.
 QUIET = f"""

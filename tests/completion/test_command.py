@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -98,6 +99,14 @@ json.dump({
     assert "PATH" in found["environment"]
     assert "PGPASSWORD" not in found["environment"]
     assert found["directory"] == "/"
+
+
+@pytest_twisted.ensureDeferred
+async def test_it_ends_by_the_signals_that_python_ignores(study: Any) -> None:
+    """What writes to a pipe that nobody reads, in a script of the site's, would go on for ever."""
+    for name in ("PIPE", "XFSZ"):
+        with pytest.raises(NotDelivered, match=f"by signal {signal.Signals['SIG' + name].value}"):
+            await run(("sh", "-c", f"kill -{name} $$"), study)
 
 
 # --- its end ---------------------------------------------------------------------------------------
@@ -195,9 +204,21 @@ time.sleep(600)
     running = run(python(program, str(told)), study)
     await until(lambda: told.exists() and told.read_text())
     running.cancel()
+    running.cancel()  # as a stop does what has taken too long already
     with pytest.raises(CancelledError):
         await running
     assert is_gone(int(told.read_text()))
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_has_hardly_begun_ends_at_once(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there is no process group yet."""
+    monkeypatch.setattr(module, "KILL_AFTER", 3600.0)
+    running = run(("sleep", "600"), study)
+    running.cancel()
+    ended: list[Any] = []
+    running.addErrback(ended.append)
+    await until(lambda: ended)
 
 
 @pytest_twisted.ensureDeferred

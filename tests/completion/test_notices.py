@@ -212,3 +212,27 @@ def test_what_ends_before_the_stop_does_is_done(bench: Any) -> None:
     stop(bench)
     assert bench.states.struck == [("1.2", "post"), ("1.3", "post")]
     assert bench.means.begun == ["1.2", "1.3"]
+
+
+def test_a_stop_waits_until_what_became_of_an_attempt_is_written_down(
+    bench: Any, log: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It breaks off no transaction: of an index that several use the session would be lost with it."""
+    written: Deferred[None] = Deferred()
+    strike = bench.states.strike
+
+    async def strike_slowly(notice: Any) -> None:
+        await written
+        await strike(notice)
+
+    monkeypatch.setattr(bench.states, "strike", strike_slowly)
+    bench.owe("1.2")
+    bench.notices.start()
+    bench.means.succeed()
+    bench.notices.interrupt()
+    stopped = Deferred.fromCoroutine(bench.notices.stop())
+    assert not stopped.called
+    written.callback(None)
+    assert stopped.called
+    assert bench.states.struck == [("1.2", "post")]
+    assert [event for event in log if "log_failure" in event] == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
+from twisted.internet.task import deferLater
 
 from sdcc import __version__
 from sdcc.completion.notices import NotDelivered
@@ -161,6 +164,24 @@ async def test_what_is_broken_off_closes_its_connection(service: Service, study:
     with pytest.raises(CancelledError):
         await running
     await service.closed[0]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_service_that_takes_no_connection_can_be_broken_off(study: Any) -> None:
+    with contextlib.ExitStack() as sockets:
+        full, *others = (sockets.enter_context(socket.socket()) for _ in range(4))
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for other in others:
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        made = Post(f"http://localhost:{full.getsockname()[1]}/", reactor)
+        running = Deferred.fromCoroutine(made(study()))
+        await deferLater(reactor, 0.1)
+        assert not running.called
+        running.cancel()
+        with pytest.raises(CancelledError):
+            await running
 
 
 def self_signed(host: str, directory: Path) -> Certificate:

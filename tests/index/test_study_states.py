@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -278,6 +279,18 @@ def test_what_is_not_stable_is_found_without_looking_at_what_is(bench: Bench) ->
     )
     assert "study_by_stable_at" in plan
     assert "SCAN" not in plan
+    assert "Seq Scan" not in plan
+
+
+def test_a_study_is_looked_up_however_many_are_not_stable(bench: Bench) -> None:
+    """As all are of an index that was built anew: or each portion of them would look through all others."""
+    on_postgresql = bench.states.mark == "%s"
+    if on_postgresql:
+        bench.engine.select("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
+    statement = inspect.getmodule(type(bench.states))._UNSTABLE  # type: ignore[union-attr]
+    explain = f"EXPLAIN {'' if on_postgresql else 'QUERY PLAN'} {statement}"
+    plan = str(bench.engine.select(explain, [["1.2"] if on_postgresql else '["1.2"]']))
+    assert "study_by_stable_at" not in plan
     assert "Seq Scan" not in plan
 
 
