@@ -18,6 +18,8 @@ from sdcc.audit.backlog import Backlog
 
 #: Seconds until it is tried again; twice as many each time, up to the most.
 FIRST_RETRY, LAST_RETRY = 1.0, 60.0
+#: Seconds for a socket without room to make some; twice as many each time, up to those of an outage.
+SHORTEST_PAUSE = 1 / 16
 #: Seconds that it may take to find and to reach a collector.
 OPEN_TIMEOUT = 30.0
 
@@ -41,7 +43,8 @@ class Line(Protocol):
     def takes_more(self) -> bool: ...
 
     def send(self, line: bytes) -> None:
-        """:raises OSError: it takes nothing any more.
+        """:raises BlockingIOError: it has no room for now.
+        :raises OSError: it takes nothing any more.
         :raises TooLong: it takes others.
         """
 
@@ -60,6 +63,7 @@ class Collector:
         self._opening: Deferred[None] | None = None
         self._retry: IDelayedCall | None = None
         self._seconds = FIRST_RETRY
+        self._pause = SHORTEST_PAUSE
         self._has_stopped = False
 
     def start(self) -> None:
@@ -71,8 +75,7 @@ class Collector:
 
     async def stop(self) -> None:
         self._has_stopped = True
-        if self._retry is not None:
-            self._retry.cancel()
+        self._forget_retry()
         if self._opening is not None:
             self._opening.cancel()
         if self._is_open:
@@ -108,6 +111,26 @@ class Collector:
             self._is_open = False
             self._again(reason)
 
+    def _full(self) -> None:
+        """A burst fills a socket, which is no outage unless nothing is taken for about a second."""
+        if self._has_stopped:
+            self._is_open = False
+        elif self._pause >= FIRST_RETRY:
+            self._pause = SHORTEST_PAUSE
+            self._lost("it takes nothing more")
+        else:
+            self._retry = self._clock.callLater(self._pause, self._go_on)
+            self._pause *= 2
+
+    def _go_on(self) -> None:
+        self._retry = None
+        self._flush()
+
+    def _forget_retry(self) -> None:
+        retry, self._retry = self._retry, None
+        if retry is not None:
+            retry.cancel()
+
     def _again(self, reason: str) -> None:
         self._backlog.broken(reason)
         self._retry = self._clock.callLater(self._seconds, self._open)
@@ -121,7 +144,7 @@ class Collector:
             self._backlog.mended()
 
     def _may_send(self, whatever_it_takes: bool) -> bool:
-        return self._is_open and (whatever_it_takes or self._line.takes_more)
+        return self._is_open and self._retry is None and (whatever_it_takes or self._line.takes_more)
 
     def _send(self, lines: list[bytes], whatever_it_takes: bool) -> None:
         for number, line in enumerate(lines):
@@ -130,9 +153,14 @@ class Collector:
                 return
             try:
                 self._line.send(line)
+                self._pause = SHORTEST_PAUSE
             except TooLong:
                 self._backlog.lose()
                 self._log.warn("A message of the audit trail is too long: {size} bytes", size=len(line))
+            except BlockingIOError:
+                self._backlog.put_back(lines[number:])
+                self._full()
+                return
             except OSError as error:
                 self._backlog.put_back(lines[number:])
                 self._lost(error.strerror or str(error))

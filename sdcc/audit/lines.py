@@ -119,7 +119,7 @@ class TCPLine:
 
 
 class _DatagramLine:
-    """A datagram a message. What the socket has no room for now is sent again, as after an outage."""
+    """A datagram a message."""
 
     takes_more = True
 

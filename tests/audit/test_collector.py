@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 
-from sdcc.audit.collector import FIRST_RETRY, LAST_RETRY, OPEN_TIMEOUT, Collector, TooLong
+from sdcc.audit.collector import FIRST_RETRY, LAST_RETRY, OPEN_TIMEOUT, SHORTEST_PAUSE, Collector, TooLong
 
 
 class Line:
@@ -172,6 +172,52 @@ def test_a_way_that_opens_and_takes_nothing_is_no_end_of_an_outage(scene: Scene,
     scene.line.send = send  # type: ignore[method-assign]
     scene.clock.advance(8)
     assert (scene.line.sent, len(lines)) == ([b"1"], 2)
+
+
+def full(line: bytes) -> None:
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+def test_a_burst_that_fills_the_socket_is_no_outage(scene: Scene, lines: list[str]) -> None:
+    send, taken = scene.line.send, 0
+
+    def two(line: bytes) -> None:
+        nonlocal taken
+        taken += 1
+        (full if taken % 3 == 0 else send)(line)
+
+    scene.line.send = two  # type: ignore[method-assign]
+    scene.collector.start()
+    for number in range(9):
+        scene.collector.write(b"%d" % number)
+    for _ in range(4):
+        scene.clock.advance(SHORTEST_PAUSE)
+    assert scene.line.sent == [b"%d" % number for number in range(9)]
+    assert (scene.line.opened, lines) == (1, [])
+
+
+def test_a_socket_that_takes_nothing_for_long_is_one(scene: Scene, lines: list[str]) -> None:
+    scene.line.send = full  # type: ignore[method-assign]
+    scene.collector.start()
+    scene.collector.write(b"1")
+    for _ in range(16):
+        scene.clock.advance(SHORTEST_PAUSE)
+    assert lines == [
+        "The audit trail cannot be written to udp:collector:514: it takes nothing more. "
+        "Messages wait, up to 16 MiB"
+    ]
+    scene.clock.advance(FIRST_RETRY)
+    assert scene.line.opened == 2
+
+
+def test_a_stop_does_not_wait_for_a_full_socket(lines: list[str]) -> None:
+    scene = Scene()
+    scene.line.send = full  # type: ignore[method-assign]
+    scene.collector.start()
+    scene.collector.write(b"1")
+    scene.stop()
+    assert scene.line.closed == 1
+    assert lines == ["Messages of the audit trail that were not written to udp:collector:514: 1"]
 
 
 def test_a_line_that_is_too_long_costs_no_other(scene: Scene, lines: list[str]) -> None:
