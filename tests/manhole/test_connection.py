@@ -122,6 +122,19 @@ def test_only_so_many_may_wait_to_log_in(factory: Factory) -> None:
     assert factory.connect()[0] is not None
 
 
+def test_who_calls_again_and_again_does_not_fill_the_log(factory: Factory, lines: list[str]) -> None:
+    first, *_ = [factory.connect()[0] for _ in range(MAXIMUM_WAITING)]
+    for _ in range(100):
+        assert factory.connect()[0] is None
+    line = f"Manhole: connections are refused: {MAXIMUM_WAITING} wait to log in"
+    assert lines == [line]
+    assert first is not None
+    first.connectionLost()
+    factory.connect()
+    factory.connect()
+    assert lines == [line, line]
+
+
 def test_only_so_many_may_have_logged_in(factory: Factory) -> None:
     (first, _), *_ = [factory.log_in() for _ in range(MAXIMUM_SESSIONS)]
     late, _ = factory.connect()
