@@ -173,6 +173,25 @@ def test_what_is_no_ssh_is_cut_off_with_a_line(factory: Factory, lines: list[str
     assert line.startswith("Manhole: the connection from 192.168.10.9 is cut: this is no SSH: ")
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"GET / HTTP/1.0\r\n" + b"x" * 5000, "Peer version string longer than 4KB"),
+        (b"SSH-1.5-\x1b[31m\r\n", "bad version 1.5"),
+    ],
+)
+def test_what_conch_ends_before_a_login_is_a_line_too(
+    factory: Factory, lines: list[str], data: bytes, words: str
+) -> None:
+    connection, transport = factory.connect()
+    assert connection is not None
+    connection.dataReceived(data)
+    assert transport.disconnecting
+    [line] = lines
+    assert line.startswith(f"Manhole: the connection from 192.168.10.9 is cut: {words}")
+    assert line.isprintable()
+
+
 def test_only_strong_algorithms_are_offered(factory: Factory) -> None:
     _, transport = factory.connect()
     offered = transport.value()
