@@ -173,6 +173,8 @@ class Administration:
     def log_level(self, name: str = "", level: str = "") -> list[Facts]:
         name = name or "sdcc" if level else name
         if level:
+            if known := self.log_levels():
+                _level_of(name, known)  # of a name that no logger has it would be set to no effect
             try:
                 self.set_log_level(name, level)
             except ValueError as error:
@@ -213,4 +215,5 @@ def _level_of(name: str, levels: Mapping[str, str]) -> str:
         if above in levels:
             return levels[above]
         above = above.rpartition(".")[0]
-    raise CannotDo(f"{name!r}: no level is set for it, nor for any above it; allowed: sdcc, or one below it")
+    known = ", ".join(sorted(levels))
+    raise CannotDo(f"{name!r}: no level is set for it, nor for any above it; allowed: {known}, or one below")

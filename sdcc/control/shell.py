@@ -78,23 +78,23 @@ def _needed(configuration: Configuration) -> tuple[str, Endpoint]:
 
 
 def reached(endpoint: Endpoint) -> list[str]:
-    """ssh's arguments for where the server listens.
+    """ssh's arguments for where the server listens; whatever follows them is no option, but an expression.
 
     :raises NoShell: that cannot be told from the configuration.
     """
     settings = [word for name, value in OPTIONS.items() for word in ("-o", f"{name}={value}")]
     user = ["-l", USER]
     if endpoint.kind == "unix":
-        proxy = shlex.join([sys.executable, "-m", "sdcc.control.proxy", endpoint.place]).replace("%", "%%")
+        proxy = shlex.join([sys.executable, "-m", "sdcc.manhole.proxy", endpoint.place]).replace("%", "%%")
         by_file = ["-o", "ProxyUseFdpass=yes", "-o", f"ProxyCommand={proxy}"]
-        return [*settings, *by_file, *user, "sdcc"]
+        return [*settings, *by_file, *user, "--", "sdcc"]
     if not endpoint.place or endpoint.place == "0":
         raise NoShell(
             f"[manhole] endpoint {str(endpoint)!r} does not say which port it is; with the one that the "
             f"server has: ssh -l {USER} -p PORT HOST"
         )
     host = WILDCARDS.get(endpoint.interface, endpoint.interface)
-    return [*settings, "-o", "ProxyCommand=none", *user, "-p", endpoint.place, host]
+    return [*settings, "-o", "ProxyCommand=none", *user, "-p", endpoint.place, "--", host]
 
 
 @contextmanager

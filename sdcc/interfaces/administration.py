@@ -69,7 +69,8 @@ class IAdministration(Interface):
         """Set the level of a logger ("sdcc" is above all of them) until the next reload or restart; with no
         level, only show: `name`, `level`.
 
-        :raises CannotDo: the level is none of debug, info, warn, error, critical.
+        :raises CannotDo: the level is none of debug, info, warn, error, critical; or the logger is none that
+            has a level or is below one that has.
         """
 
     async def explain(

@@ -94,7 +94,7 @@ class Connection(SSHServerTransport):
         try:
             super().dataReceived(data)
         except Exception as error:  # the boundary: a stranger's bytes
-            self._cut(f"this is no SSH: {printable(repr(error))[:80]}")
+            self._cut(f"this is no SSH: {error!r}")
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self._connections.discard(self)
@@ -107,6 +107,12 @@ class Connection(SSHServerTransport):
         """What users may sign with, where conch tells of the host's key."""
         algorithms = [name for names in SIGNATURES.values() for name in names]
         super().sendExtInfo([(b"server-sig-algs", b",".join(algorithms))])
+
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:
+        """conch ends it: before a login that is a stranger, or a client that knows no algorithm of ours."""
+        if not self.is_logged_in:
+            self._tell_cut(desc.decode("utf-8", "replace"))
+        super().sendDisconnect(reason, desc)
 
     # --- its times ---
 
@@ -133,7 +139,7 @@ class Connection(SSHServerTransport):
 
     def end(self, words: str) -> None:
         """In order, as far as the client takes part in it."""
-        self.sendDisconnect(DISCONNECT_BY_APPLICATION, words.encode())
+        super().sendDisconnect(DISCONNECT_BY_APPLICATION, words.encode())
 
     def abort(self) -> None:
         self.transport.abortConnection()
@@ -157,5 +163,12 @@ class Connection(SSHServerTransport):
         self.abort()
 
     def _cut(self, reason: str) -> None:
-        log.warn("Manhole: the connection from {peer} is cut: {reason}", peer=self.peer, reason=reason)
+        self._tell_cut(reason)
         self.abort()
+
+    def _tell_cut(self, reason: str) -> None:
+        log.warn(
+            "Manhole: the connection from {peer} is cut: {reason}",
+            peer=self.peer,
+            reason=printable(reason)[:100],
+        )

@@ -47,12 +47,15 @@ class ConnectionFactory(SSHFactory):
         self.publicKeys = {key.sshType(): key.public()}
         self.surroundings = surroundings
         self.connections: set[Connection] = set()
+        self._is_crowded = False
         self.protocol = partial(Connection, surroundings, self.connections)
 
     def buildProtocol(self, address: IAddress | None) -> Any:
         waiting = sum(not connection.is_logged_in for connection in self.connections)
-        if waiting >= MAXIMUM_WAITING:
-            log.warn("Manhole: a connection is refused: {waiting} wait to log in", waiting=waiting)
+        was_crowded, self._is_crowded = self._is_crowded, waiting >= MAXIMUM_WAITING
+        if self._is_crowded:
+            if not was_crowded:  # who calls again and again does not fill the log
+                log.warn("Manhole: connections are refused: {waiting} wait to log in", waiting=waiting)
             return None
         return super().buildProtocol(address)
 

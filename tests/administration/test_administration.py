@@ -213,6 +213,8 @@ def test_a_level_that_is_none_and_a_logger_that_is_none_are_refused(administered
         administered.administration.log_level("sdcc", "loud")
     with pytest.raises(CannotDo, match=r"'other\.thing': no level is set"):
         administered.administration.log_level("other.thing")
+    with pytest.raises(CannotDo, match=r"'association': .* allowed: sdcc, sdcc\.association, or one below"):
+        administered.administration.log_level("association", "debug")
     assert administered.levels is before
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,6 +59,7 @@ def test_the_version_is_the_programs(capsys: pytest.CaptureFixture[str]) -> None
         ("unheard-of",),
         ("reindex", "more"),
         ("check", "more"),
+        ("verify", "--mend"),
         ("instances", "--study"),
         ("echo",),
         ("send", "CT01"),
@@ -176,15 +177,13 @@ def test_a_reader_that_has_seen_enough_ends_the_program_quietly(
 
 
 def test_a_terminal_without_the_letters_gets_escapes(
-    tmp_path: Path, registered: Callable[..., None], stored_object: Callable[..., StoredObject]
+    config: str,
+    registered: Callable[..., None],
+    stored_object: Callable[..., StoredObject],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registered(stored_object("1.2.3", patient_name="Müller^Jörg"))
-    done = subprocess.run(
-        [*SDCCCTL, "instances"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0
-    assert rb"M\xfcller^J\xf6rg" in done.stdout
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, "ascii"))
+    assert main(["--config", config, "instances"]) == 0
+    assert rb"M\xfcller^J\xf6rg" in shown.getvalue()

@@ -52,11 +52,11 @@ def test_where_there_is_no_prompt_it_says_why(  # noqa: PLR0917
 @pytest.mark.parametrize(
     ("endpoint", "end"),
     [
-        ("tcp:11122", ["-o", "ProxyCommand=none", "-l", "sdcc", "-p", "11122", "127.0.0.1"]),
-        ("tcp:11122:interface=0.0.0.0", ["-l", "sdcc", "-p", "11122", "127.0.0.1"]),
-        ("tcp:11122:interface=192.168.10.5", ["-p", "11122", "192.168.10.5"]),
-        (r"tcp6:11122:interface=\:\:", ["-p", "11122", "::1"]),
-        ("unix:/run/sdcc/manhole", ["-l", "sdcc", "sdcc"]),
+        ("tcp:11122", ["-o", "ProxyCommand=none", "-l", "sdcc", "-p", "11122", "--", "127.0.0.1"]),
+        ("tcp:11122:interface=0.0.0.0", ["-l", "sdcc", "-p", "11122", "--", "127.0.0.1"]),
+        ("tcp:11122:interface=192.168.10.5", ["-p", "11122", "--", "192.168.10.5"]),
+        (r"tcp6:11122:interface=\:\:", ["-p", "11122", "--", "::1"]),
+        ("unix:/run/sdcc/manhole", ["-l", "sdcc", "--", "sdcc"]),
     ],
 )
 def test_it_calls_the_place_where_the_server_listens(endpoint: str, end: list[str]) -> None:
@@ -66,7 +66,7 @@ def test_it_calls_the_place_where_the_server_listens(endpoint: str, end: list[st
 def test_a_socket_is_reached_by_a_program_of_ours_whatever_its_name() -> None:
     arguments = reached(Endpoint.read("unix:/run/a 100%/manhole"))
     [command] = [word for word in arguments if word.startswith("ProxyCommand=")]
-    assert command.endswith("-m sdcc.control.proxy '/run/a 100%%/manhole'")
+    assert command.endswith("-m sdcc.manhole.proxy '/run/a 100%%/manhole'")
 
 
 def test_where_nothing_can_be_told_it_is_not_guessed() -> None:

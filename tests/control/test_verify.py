@@ -621,7 +621,6 @@ async def test_findings_go_to_standard_output_and_progress_to_standard_error(
     done = sdccctl(config, "verify", "--repair")
     assert done.returncode == 0
     assert done.stdout.startswith(f"orphan\t{orphan.file.path}\t1.2.4\tregistered\n")
-    assert sdccctl(config, "verify", "--mend").returncode == 2
 
 
 @pytest_twisted.ensureDeferred

@@ -122,6 +122,19 @@ def test_only_so_many_may_wait_to_log_in(factory: Factory) -> None:
     assert factory.connect()[0] is not None
 
 
+def test_who_calls_again_and_again_does_not_fill_the_log(factory: Factory, lines: list[str]) -> None:
+    first, *_ = [factory.connect()[0] for _ in range(MAXIMUM_WAITING)]
+    for _ in range(100):
+        assert factory.connect()[0] is None
+    line = f"Manhole: connections are refused: {MAXIMUM_WAITING} wait to log in"
+    assert lines == [line]
+    assert first is not None
+    first.connectionLost()
+    factory.connect()
+    factory.connect()
+    assert lines == [line, line]
+
+
 def test_only_so_many_may_have_logged_in(factory: Factory) -> None:
     (first, _), *_ = [factory.log_in() for _ in range(MAXIMUM_SESSIONS)]
     late, _ = factory.connect()
@@ -158,6 +171,25 @@ def test_what_is_no_ssh_is_cut_off_with_a_line(factory: Factory, lines: list[str
     assert transport.disconnected
     [line] = lines
     assert line.startswith("Manhole: the connection from 192.168.10.9 is cut: this is no SSH: ")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"GET / HTTP/1.0\r\n" + b"x" * 5000, "Peer version string longer than 4KB"),
+        (b"SSH-1.5-\x1b[31m\r\n", "bad version 1.5"),
+    ],
+)
+def test_what_conch_ends_before_a_login_is_a_line_too(
+    factory: Factory, lines: list[str], data: bytes, words: str
+) -> None:
+    connection, transport = factory.connect()
+    assert connection is not None
+    connection.dataReceived(data)
+    assert transport.disconnecting
+    [line] = lines
+    assert line.startswith(f"Manhole: the connection from 192.168.10.9 is cut: {words}")
+    assert line.isprintable()
 
 
 def test_only_strong_algorithms_are_offered(factory: Factory) -> None:

@@ -4,69 +4,84 @@ from __future__ import annotations
 
 import socket
 import stat
-import sys
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import pytest_twisted
 from twisted.internet import endpoints
+from twisted.internet.threads import deferToThread
 from twisted.python.systemd import ListenFDs
 
+from sdcc.control import main
 from sdcc.manhole.authorized_keys import fingerprint
 from sdcc.manhole.host_key import host_key
 from sdcc.manhole.server import CannotOpen
 
-from .conftest import Opened, Said, run
+from .conftest import Opened, Said
 
 
-async def shell(manhole: Opened, endpoint: str, key: Path, *words: str) -> Said:
-    """What `sdccctl shell` says."""
-    configuration = manhole.directory / "sdcc.toml"
-    configuration.write_text(
-        f'storage.directory = "."\nmanhole = {{ endpoint = "{endpoint}", authorized_keys = "keys" }}\n'
-    )
-    command = [sys.executable, "-m", "sdcc.control", "--config", str(configuration), "shell", *words]
-    return await run([*command, "--", "-F", "/dev/null", "-o", "BatchMode=yes", "-i", str(key)])
+class Shell(Protocol):
+    async def __call__(self, manhole: Opened, endpoint: str, key: Path, expression: str) -> Said: ...
+
+
+@pytest.fixture
+def shell(capfd: pytest.CaptureFixture[str]) -> Shell:
+    """What `sdccctl shell -c` says, in a thread of this process."""
+
+    async def shell(manhole: Opened, endpoint: str, key: Path, expression: str) -> Said:
+        configuration = manhole.directory / "sdcc.toml"
+        configuration.write_text(
+            f'storage.directory = "."\nmanhole = {{ endpoint = "{endpoint}", authorized_keys = "keys" }}\n'
+        )
+        ssh = ["-n", "-F", "/dev/null", "-o", "BatchMode=yes", "-i", str(key)]
+        command = ["--config", str(configuration), "shell", f"--command={expression}", "--", *ssh]
+        capfd.readouterr()
+        code: int = await deferToThread(main, command)
+        return Said(*capfd.readouterr(), code)
+
+    return shell
 
 
 @pytest_twisted.ensureDeferred
-async def test_sdccctl_calls_it_at_its_port(opened: Opened, keys: dict[str, Path]) -> None:
+async def test_sdccctl_calls_it_at_its_port(opened: Opened, keys: dict[str, Path], shell: Shell) -> None:
     endpoint = f"tcp:{opened.port}"
-    assert await shell(opened, endpoint, keys["anna"], "-c", "status()") == ("<status: 2>\n", "", 0)
-    stranger = await shell(opened, endpoint, keys["bert"], "-c", "status()")
+    assert await shell(opened, endpoint, keys["anna"], "status()") == ("<status: 2>\n", "", 0)
+    stranger = await shell(opened, endpoint, keys["bert"], "status()")
     assert (stranger.output, stranger.code) == ("", 2)
+    assert await shell(opened, endpoint, keys["anna"], "-1") == ("-1\n", "", 0), "no option of ssh's"
 
 
 @pytest_twisted.ensureDeferred
-async def test_sdccctl_does_not_talk_to_another_server(opened: Opened, keys: dict[str, Path]) -> None:
+async def test_sdccctl_does_not_talk_to_another_server(
+    opened: Opened, keys: dict[str, Path], shell: Shell
+) -> None:
     (opened.directory / "manhole_host_key").unlink()
     host_key(opened.directory)
-    said = await shell(opened, f"tcp:{opened.port}", keys["anna"], "-c", "status()")
+    said = await shell(opened, f"tcp:{opened.port}", keys["anna"], "status()")
     assert (said.output, said.code) == ("", 2)
     assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in said.errors
 
 
 @pytest_twisted.ensureDeferred
 async def test_sdccctl_says_that_nobody_listens(
-    tmp_path: Path, keys: dict[str, Path], opened: Opened
+    tmp_path: Path, keys: dict[str, Path], opened: Opened, shell: Shell
 ) -> None:
-    said = await shell(opened, "unix:nobody", keys["anna"], "-c", "status()")
+    said = await shell(opened, "unix:nobody", keys["anna"], "status()")
     assert (said.output, said.code) == ("", 2)
     assert f"{tmp_path}/nobody: No such file or directory" in said.errors
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_socket_file_is_for_its_owner_alone(
-    tmp_path: Path, keys: dict[str, Path], lines: list[str]
+    tmp_path: Path, keys: dict[str, Path], lines: list[str], shell: Shell
 ) -> None:
     manhole = Opened(tmp_path, keys, "unix:manhole")
     try:
         name = fingerprint(host_key(tmp_path).public().blob())
         assert lines[-1] == f"Manhole on {tmp_path}/manhole, host key {name}"
         assert stat.S_IMODE((tmp_path / "manhole").stat().st_mode) == 0o600
-        assert (
-            await shell(manhole, "unix:manhole", keys["anna"], "-c", "status()")
-        ).output == "<status: 2>\n"
+        assert (await shell(manhole, "unix:manhole", keys["anna"], "status()")).output == "<status: 2>\n"
         assert any(line.endswith("(anna@example) has logged in from a local socket") for line in lines)
     finally:
         await manhole.close()

@@ -1,6 +1,7 @@
-"""`python -m sdcc.control.proxy PATH`: connects ssh, which calls ports alone, to a socket file.
+"""`python -m sdcc.manhole.proxy PATH`: connects ssh, which calls ports alone, to a socket file.
 
 For ssh's ProxyCommand with ProxyUseFdpass: the connected socket is handed over, and this ends.
+It imports little: whoever opens the prompt waits for it.
 """
 
 from __future__ import annotations
