@@ -69,6 +69,10 @@ class SOPClass:
     extended: bytes = b""
 
 
+#: Of every Storage SOP Class that neither the statement nor the dictionary names.
+NO_NAME = "Storage SOP Class of no known name"
+
+
 def storage_class(uid: str, name: str, short: str) -> SOPClass:
     """A Storage SOP Class, which takes each of the statement's nine Transfer Syntaxes."""
     return SOPClass(

@@ -98,7 +98,7 @@ class Doors:
             try:
                 self._web.open()
             except CannotListen as error:
-                raise CannotOpen(f"[http] endpoint: cannot listen: {error}") from None
+                raise CannotOpen(f"[http] endpoint: {error}") from None
 
     def open_manhole(self) -> None:
         """When the storage directory is ready, where its host key is.

@@ -7,8 +7,9 @@ after all that, so that its file belongs to the user that the server stays; what
 from __future__ import annotations
 
 import atexit
+import pwd
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from twisted.application.service import IServiceCollection, MultiService, Servic
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
+from twisted.python.util import switchUID
 
 from sdcc.config import LogSettings
 from sdcc.logs.log import Destination, Log, ToStandardOutput, ToSyslog
@@ -30,12 +32,16 @@ class Reactor(IReactorCore, IReactorFromThreads):
 
 
 class Logged(MultiService):
-    """Started before the service that it holds, and the last to end."""
+    """Started before the service that it holds, and the last to end.
 
-    def __init__(self, service: Service, log: Log, reactor: Reactor) -> None:
+    :param become: becomes the user that the server stays.
+    """
+
+    def __init__(self, service: Service, log: Log, reactor: Reactor, become: Callable[[], object]) -> None:
         super().__init__()
         self._log = log
         self._reactor = reactor
+        self._become = become
         service.setServiceParent(self)
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
@@ -45,6 +51,17 @@ class Logged(MultiService):
             atexit.register(self._log.stop)  # where it could not start, or ends by a fault
         super().setServiceParent(parent)
 
+    def privilegedStartService(self) -> None:
+        """What keeps it from starting is written by the user that the log is to belong to.
+
+        :raises CannotStart: of the service.
+        """
+        try:
+            super().privilegedStartService()
+        except BaseException:
+            self._become()
+            raise
+
     def startService(self) -> None:
         """:raises CannotStart: the log cannot be written, or of the service."""
         try:
@@ -52,10 +69,22 @@ class Logged(MultiService):
         except OSError as error:
             raise CannotStart(f"the log cannot be written: {error}") from None
         self._reactor.addSystemEventTrigger("after", "shutdown", self._log.stop)
-        if self._log.is_file and signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
+        # also where there is no file to reopen: left alone, the signal would end the process at once
+        if signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL:
             signal.signal(signal.SIGUSR1, lambda *_: self._reactor.callFromThread(self._log.reopen))
         super().startService()
         self._log.start()
+
+
+def become_user(twistd: Mapping[str, Any]) -> None:
+    """What `twistd` does once the ports are open; nothing, if it was asked for no user.
+
+    :param twistd: its options.
+    """
+    uid, gid = twistd.get("uid"), twistd.get("gid")
+    if uid is not None and gid is None:
+        gid = pwd.getpwuid(uid).pw_gid
+    switchUID(uid, gid, bool(twistd.get("euid")))
 
 
 def destination(settings: LogSettings, twistd: Mapping[str, Any]) -> Destination:

@@ -17,6 +17,7 @@ from sdcc.completion.command import Command
 from sdcc.completion.completion import Completion
 from sdcc.completion.notices import Deliver, Notices
 from sdcc.config import Configuration, ConfigurationError
+from sdcc.conformance import NO_NAME
 from sdcc.conversion.converter import Converter
 from sdcc.inspection.files import Files
 from sdcc.inspection.look import Look
@@ -28,7 +29,7 @@ from sdcc.network.addresses import Resolver, resolve_blocking
 from sdcc.network.caller import Caller
 from sdcc.network.limits import AssociationLimits, WaitingBytes
 from sdcc.network.observers import Observers
-from sdcc.network.security import Security, security
+from sdcc.network.security import security
 from sdcc.network.server import MAXIMUM_WAITING, AssociationServer
 from sdcc.network.timeouts import Timeouts
 from sdcc.services.commitment.provider import CommitmentProvider
@@ -49,12 +50,17 @@ AT_ONCE = 2
 
 
 def _names(configuration: Configuration) -> dict[str, str]:
-    """Of the SOP Classes, by UID."""
-    return {uid: sop_class.name for uid, sop_class in configuration.sop_classes.items()}
+    """Of the SOP Classes, by UID. No two have the same: of what has no name, its UID is one."""
+    classes = configuration.sop_classes
+    return {uid: uid if known.name == NO_NAME else known.name for uid, known in classes.items()}
 
 
 def _nobody(study_instance_uid: str) -> None:
     """To be told of a registration."""
+
+
+def _nothing() -> None:
+    """What a reload changes of TLS where it has nothing to do with it."""
 
 
 class Parts:
@@ -241,22 +247,24 @@ class Parts:
 
         :raises ConfigurationError: they cannot be used.
         """
+        if not configuration.uses_tls:  # nobody need renew what nothing uses any more
+            return _nothing if self.security is None else self.security.stop
         settings = configuration.tls
-        if settings is None or not configuration.uses_tls:
-            return lambda: None  # connections that have TLS keep what there is
+        if settings is None:
+            return _nothing  # ports that have TLS until the restart keep what there is
+        made = self.security
+        if made is None:
+            made = await self.run_loosely(security, settings, self._reactor, self._world.now)
         try:
-            if self.security is not None:
-                return await self.security.renewed(self.run_loosely, settings)
-            made = security(settings, self._reactor, self._world.now)
-            await self.run_loosely(made.load)
+            use = await made.renewed(self.run_loosely, settings)
         except NotUsable as error:
             raise ConfigurationError(str(error).splitlines()) from None
-        return lambda: self._secure(made)
 
-    def _secure(self, made: Security) -> None:
-        """From now on remotes may be called over TLS."""
-        self.security = self.caller.security = made
-        made.watch()
+        def take_effect() -> None:
+            use()
+            self.security = self.caller.security = made
+
+        return take_effect
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Go by another configuration from now on, as far as that is possible; what is open is not touched.

@@ -12,7 +12,8 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from sdcc.administration.administration import OpenPort
-from sdcc.config import Local, ports
+from sdcc.config import Configuration, Local, ports
+from sdcc.network.passed import CannotAdopt, listening, named_by
 from sdcc.network.security import Security
 from sdcc.network.server import BACKLOG, AssociationServer
 from sdcc.world import Reactor
@@ -27,18 +28,24 @@ class CannotListen(Exception):
 
 class Ports:
     """
-    :param locals_: that stand on them.
     :param security: for those with TLS; None: none of them has.
+    :param passed: descriptors of sockets that the process was started with, those of other endpoints
+    included. They are taken now, before `twistd` forks: what was passed was passed to this process.
     """
 
     def __init__(
         self,
-        locals_: tuple[Local, ...],
+        configuration: Configuration,
         server: AssociationServer,
         security: Security | None,
         reactor: Reactor,
+        *,
+        passed: Sequence[int],
     ) -> None:
-        self._locals = locals_
+        self._ports = ports(configuration.locals)
+        others = (configuration.manhole, configuration.http)
+        theirs = {named_by(other.endpoint) for other in others if other is not None}
+        self._passed = [descriptor for descriptor in passed if descriptor not in theirs]
         self._server = server
         self._security = security
         self._reactor = reactor
@@ -59,27 +66,33 @@ class Ports:
         return [OpenPort(tuple(aes), *_address_of(port), _is_tls(aes)) for port, aes in self._open]
 
     def open(self) -> None:
-        """Open each.
+        """Open each, or take it as it was passed.
 
-        :raises CannotListen: one cannot be.
+        :raises CannotListen: one cannot be, or nobody wants what was passed.
         """
-        for (interface, port), aes in ports(self._locals):
+        try:
+            listen = listening(
+                self._reactor, self._passed, wanted=[address for address, _ in self._ports], backlog=BACKLOG
+            )
+        except CannotAdopt as error:
+            raise CannotListen(str(error)) from None
+        for (interface, port), aes in self._ports:
             titles = ", ".join(aes)
             factory: ServerFactory = self._server.port(aes)
             if _is_tls(aes):
                 assert self._security is not None, "there is a [tls] where a port has TLS"
                 factory = self._security.accepting(factory)
             try:
-                listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=interface)
+                opened = listen(interface, port, factory)
             except CannotListenError as error:
                 reason = f"AE {titles}: cannot listen on {interface}:{port}: {error.socketError}"
                 raise CannotListen(reason) from None
-            self._open.append((listening, aes))
+            self._open.append((opened, aes))
             log.info(
                 "AE {titles} on {interface}:{port}{tls}",
                 titles=titles,
                 interface=interface,
-                port=_address_of(listening)[1],
+                port=_address_of(opened)[1],
                 tls=" over TLS" if _is_tls(aes) else "",
             )
 

@@ -76,7 +76,7 @@ class SDCC(Service):
         self._given_up: Deferred[None] = Deferred()
         self._last_call: IDelayedCall | None = None
         self._look: Look | None = None
-        self._ports = Ports(configuration.locals, parts.server, parts.security, reactor)
+        self._ports = Ports(configuration, parts.server, parts.security, reactor, passed=world.passed())
         self.health = Health(
             is_stopping=lambda: self._is_stopping,
             is_draining=lambda: self.is_draining,
@@ -122,9 +122,9 @@ class SDCC(Service):
     # --- starting ---
 
     def privilegedStartService(self) -> None:
-        """Read the certificates, which others may not, and bind every port.
+        """Read the certificates, which others may not, and bind every port, or take it as it was passed.
 
-        :raises CannotStart: they cannot be used, or a port cannot be bound.
+        :raises CannotStart: they cannot be used, a port cannot be bound, or nobody wants what was passed.
         """
         try:
             if self._parts.security is not None:
@@ -148,6 +148,7 @@ class SDCC(Service):
             self._doors.open_manhole()
         except (CannotStart, CannotOpen) as error:
             self._signals.restore()
+            self._parts.objects.unprepare()
             raise CannotStart(str(error)) from None
         parts = self._parts
         for threads in parts.threads:

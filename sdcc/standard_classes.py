@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from pydicom._uid_dict import UID_dictionary  # the dictionary has no public name
 
-from sdcc.conformance import SOPClass, storage_class
+from sdcc.conformance import NO_NAME, SOPClass, storage_class
 
 _STORAGE_ROOTS = ("1.2.840.10008.5.1.4.1.1.", "1.2.840.10008.5.1.4.34.")
 #: PS3.4 GG.3, those that share a root with objects of a patient.
@@ -63,7 +63,7 @@ def other_name(uid: str) -> str | None:
 
 def private_storage_class(uid: str) -> SOPClass:
     """A Storage SOP Class that the dictionary does not know, of a manufacturer or a newer standard."""
-    return storage_class(uid, "Storage SOP Class of no known name", "OT")
+    return storage_class(uid, NO_NAME, "OT")
 
 
 def _short(name: str) -> str:

@@ -1,10 +1,10 @@
-"""What the conformance statement says of TLS."""
+"""What the conformance statement says of TLS and of the audit trail."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sdcc.config import Configuration
+from sdcc.config import Audit, Configuration
 from sdcc.restructuredtext import literal
 
 PROFILES = """\
@@ -21,9 +21,32 @@ with SHA-1 are refused.
 The certificate of a peer decides whether there is a connection, and not which AE titles the peer may use:
 these are for section 2.3 alone. Revocation lists and OCSP are not used."""
 
+AUDIT = """\
+SDCC supports the Audit Trail Message Format Profile (PS3.15 A.5) and, of the profiles for its transmission,
+that by SYSLOG-UDP (A.7); that by SYSLOG-TLS (A.6) is not provided. The messages are Application Activity,
+DICOM Instances Transferred, Query and Security Alert."""
+
+#: How the messages go, by what `[audit] destination` begins with.
+TRANSMISSIONS = {
+    "udp": "are sent to a collector by SYSLOG-UDP",
+    "tcp": "are sent to a collector by syslog over TCP (RFC 6587), which is none of the profiles",
+    "unix": "are given to the syslog of SDCC's host",
+}
+
 
 def security_profiles(configuration: Configuration) -> str:
-    """By what the configuration has of TLS."""
+    """By what the configuration has of both."""
+    return f"{_tls(configuration)}\n\n{AUDIT}\n\n{_audit(configuration.audit)}"
+
+
+def _audit(settings: Audit | None) -> str:
+    if settings is None:
+        return "In this configuration there is no audit trail."
+    kind, _, _ = settings.destination.partition(":")
+    return f"In this configuration they {TRANSMISSIONS.get(kind, 'are written to a file')}."
+
+
+def _tls(configuration: Configuration) -> str:
     if not configuration.uses_tls or configuration.tls is None:
         return f"{PROFILES}\n\nIn this configuration no connection is over TLS."
     locals_ = _titles(local.ae_title for local in configuration.locals if local.tls)

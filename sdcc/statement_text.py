@@ -297,6 +297,7 @@ $remotes
 - Remote AE titles, their IP addresses or host names, TCP/IP ports, limits of associations, and the
   services that they may use.
 - Which ports and which remote AEs have TLS; the certificate, its private key and the authorities.
+- Whether there is an audit trail, where its messages go, and its Audit Source ID.
 - Whether unknown remote AEs are accepted, and whether the address of a known one is checked.
 - The announced maximum length of P-DATA-TF, the limit of associations in all, and the times of
   2.3.6.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import cast
@@ -17,7 +18,7 @@ import sdcc.lean  # noqa: F401, before all that imports pydicom
 from sdcc import __version__
 from sdcc.config import Configuration, ConfigurationError, load
 from sdcc.config.kinds import LOG_FORMATS
-from sdcc.logged import Logged, destination
+from sdcc.logged import Logged, become_user, destination
 from sdcc.logged import Reactor as LogReactor
 from sdcc.logs.log import Log
 from sdcc.service import SDCC, CannotStart
@@ -71,16 +72,33 @@ def makeService(options: Options) -> IService:
     """
     from twisted.internet import reactor  # noqa: PLC0415  # twistd has chosen one by now
 
-    sys.excepthook = plainly
+    sys.excepthook = partial(plainly, log=options.log)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     service = SDCC(options.configuration, cast(Reactor, reactor), own_log=options.log)
-    return service if options.log is None else Logged(service, options.log, cast(LogReactor, reactor))
+    if options.log is None:
+        return service
+    become = partial(become_user, options.parent or {})
+    return Logged(service, options.log, cast(LogReactor, reactor), become)
 
 
-def plainly(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Show what keeps SDCC from starting as a sentence; everything else as ever."""
-    if isinstance(error, CannotStart):
-        print(f"sdcc: {error}", file=sys.stderr)
-    else:
+def plainly(
+    kind: type[BaseException],
+    error: BaseException,
+    traceback: TracebackType | None,
+    *,
+    log: Log | None = None,
+) -> None:
+    """Show what keeps SDCC from starting as a sentence; everything else as ever.
+
+    :param log: where `twistd` makes a line of what is written to standard error.
+    """
+    if not isinstance(error, CannotStart):
         sys.__excepthook__(kind, error, traceback)
+        return
+    sentence = f"sdcc: {error}"
+    print(sentence, file=sys.stderr)
+    if log is not None and log.is_elsewhere:
+        log.stop()
+        if log.fault is None:  # or it has gone to standard error for want of a log
+            print(sentence, file=sys.__stderr__)

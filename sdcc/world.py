@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime
 import secrets
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTCP
+from twisted.internet.interfaces import IReactorFromThreads
 
 from sdcc.administration import place
 from sdcc.archive.filesystem import FileSystem, IFileSystem
@@ -25,6 +25,8 @@ from sdcc.index.postgres import PostgreSQLIndex
 from sdcc.index.postgres_driver import Reactor as IndexReactor
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.interfaces import IIndex, RunInThread
+from sdcc.network.passed import Reactor as PortReactor
+from sdcc.network.passed import descriptors
 from sdcc.signals import SetSignal
 from sdcc.threads import Threads
 
@@ -36,7 +38,7 @@ DOUBTS = "doubts"
 TOKEN_LENGTH = 12
 
 
-class Reactor(IReactorTCP, IReactorFromThreads, IndexReactor, ConversionReactor):
+class Reactor(PortReactor, IReactorFromThreads, IndexReactor, ConversionReactor):
     """What is used of a reactor."""
 
 
@@ -130,6 +132,8 @@ class World:
     set_signal: SetSignal = signal.signal
     #: Listens for the administrator in a folder.
     listen_control: Callable[..., place.Close] = place.listen
+    #: Gives the descriptors of the sockets that the process was started with.
+    passed: Callable[[], Sequence[int]] = descriptors
 
 
 REAL = World()

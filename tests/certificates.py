@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,11 @@ def _general_name(name: str) -> x509.GeneralName:
 
 def rsa_key(bits: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, bits)
+
+
+def give_no_version(certificate: Path) -> None:
+    """The one after the last that there is; OpenSSL reads it all the same."""
+    der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
+    version_3, version_4 = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03"
+    assert der.count(version_3) == 1
+    certificate.write_text(ssl.DER_cert_to_PEM_cert(der.replace(version_3, version_4)))

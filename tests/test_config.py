@@ -341,7 +341,9 @@ CLASSES_ALLOWED = (
 )
 URL_PARTS = "a port is from 1 to 65535; in a password, / : @ ? % are %2F %3A %40 %3F %25"
 URL_ALLOWED = 'allowed: "", "sqlite:///path" or "postgresql://user@host:5432/database"'
-ENDPOINT_ALLOWED = 'allowed: a server endpoint such as "tcp:11122:interface=127.0.0.1" or "unix:path"'
+ENDPOINT_ALLOWED = (
+    'allowed: a server endpoint such as "tcp:11122" (127.0.0.1 unless interface= is another) or "unix:path"'
+)
 AUDIT_ALLOWED = 'allowed: the path of a file, "udp:host:port", "tcp:host:port" or "unix:/dev/log"'
 LOCAL_KEYS = "allowed: ae_title, port, interface, max_associations, tls"
 STORAGE_KEYS = "allowed: directory, minimum_free, maximum_object_size, additional_sop_classes, threads"
@@ -483,6 +485,11 @@ TABLES_ALLOWED = (
             f'[index].url = "postgresql://host:99999/a": {URL_PARTS}; {URL_ALLOWED}',
         ),
         ('http.endpoint = "11180"', f'[http].endpoint = "11180": {ENDPOINT_ALLOWED}'),
+        (
+            'http.endpoint = "tcp:99999"',
+            f'[http].endpoint = "tcp:99999": a port is from 0 to 65535; {ENDPOINT_ALLOWED}',
+        ),
+        ('http.endpoint = "ssl:11180"', f'[http].endpoint = "ssl:11180": {ENDPOINT_ALLOWED}'),
         ('log.file = "a\\u0000b"', f'[log].file = "a\\u0000b": {LOG_FILE_ALLOWED}'),
         ("log.levels = 1", f"[log].levels = 1: {LEVELS_ALLOWED}"),
         (
@@ -711,10 +718,20 @@ def test_what_is_said_of_tls_where_there_is_none_is_an_error(
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["tcp:11180:interface=127.0.0.1", "unix:/run/sdcc", "systemd:domain=INET:index=0"]
+    ("endpoint", "meant"),
+    [
+        ("tcp:11180", "tcp:11180:interface=127.0.0.1"),
+        ("unix:/run/sdcc", "unix:/run/sdcc:mode=666"),
+        ("unix:http:mode=660", "unix:{directory}/http:mode=660"),
+        ("systemd:index=0", "systemd:domain=INET:index=0"),
+    ],
 )
-def test_http_is_an_endpoint(written: Callable[[str], Path], endpoint: str) -> None:
-    assert load(written(f'http.endpoint = "{endpoint}"')).http == HTTP(endpoint=endpoint)
+def test_http_is_at_an_endpoint_of_this_host(
+    written: Callable[[str], Path], endpoint: str, meant: str
+) -> None:
+    """A socket file is for all who are on it, as a port is."""
+    path = written(f'http.endpoint = "{endpoint}"')
+    assert load(path).http == HTTP(endpoint=meant.format(directory=path.parent))
     assert load(written("")).http is None
 
 

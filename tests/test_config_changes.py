@@ -188,10 +188,19 @@ def test_a_title_on_several_ports_has_its_one_limit_on_all_of_them() -> None:
     assert changes.effective.locals == tuple(Local(port=port, max_associations=7) for port in ports)
 
 
-@pytest.mark.parametrize("field", ["tls", "manhole", "http"])
+@pytest.mark.parametrize("field", ["manhole", "http", "audit"])
 def test_a_table_that_comes_or_goes_is_named_as_a_whole(field: str) -> None:
     without = replace(RUNNING, **{field: None})
     for one, other in ((RUNNING, without), (without, RUNNING)):
         changes = compare(one, other)
         assert (changes.at_once, changes.after_restart) == ((), (f"[{field}]",))
         assert changes.effective == one
+
+
+def test_tls_comes_and_goes_at_once_with_the_remotes_that_are_called_over_it() -> None:
+    without = replace(RUNNING, tls=None)
+    secured = replace(RUNNING, remotes=(replace(RUNNING.remotes[0], tls=True),))
+    for one, other in ((without, secured), (secured, without)):
+        changes = compare(one, other)
+        assert (set(changes.at_once), changes.after_restart) == ({"[tls]", "[[remote]] CT01.tls"}, ())
+        assert changes.effective == other

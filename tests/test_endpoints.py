@@ -51,6 +51,11 @@ def test_what_is_left_out_has_the_careful_default(text: str, written: str, is_pr
         ("tcp:11122:interfaces=127.0.0.1", "tcp takes interface, backlog, as name=value"),
         ("unix:", ""),
         ("systemd:0", "systemd takes domain, index, name, as name=value"),
+        ("systemd:index=first", "'first' is no index"),
+        ("systemd:domain=IPX:index=0", "'IPX' is no domain"),
+        ("unix:a:mode=888", "'888' is no mode"),
+        ("unix:a:lockfile=1", "unix takes mode, backlog, as name=value"),
+        ("tcp:1:backlog=0", "'0' is no backlog"),
     ],
 )
 def test_what_is_none_is_refused(text: str, reason: str) -> None:

@@ -11,7 +11,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver, Logger
 
 from sdcc.config import LogSettings
-from sdcc.logged import Logged, destination
+from sdcc.logged import Logged, become_user, destination
 from sdcc.logs.log import Log, ToStandardOutput, ToSyslog
 from sdcc.service import CannotStart
 
@@ -46,9 +46,15 @@ def test_what_twistd_was_asked_for_goes_before_the_configuration(
 class Talking(Service):
     """Says what it does, or cannot start."""
 
-    def __init__(self, log, *, fault=None):
+    def __init__(self, log, *, fault=None, privileged_fault=None):
+        self._privileged_fault = privileged_fault
         self._logger = Logger(namespace="sdcc", observer=log)
         self._fault = fault
+
+    def privilegedStartService(self):
+        super().privilegedStartService()
+        if self._privileged_fault is not None:
+            raise self._privileged_fault
 
     def startService(self):
         super().startService()
@@ -74,7 +80,12 @@ class Rig:
         self.log = Log(LogSettings(), path)
         self.reactor = Reactor()
         self.said = Logger(namespace="sdcc", observer=self.log)
-        self.service = Logged(Talking(self.log, **options), self.log, self.reactor)
+        #: What the log's file was when the process was to become its user.
+        self.became = []
+        self.service = Logged(Talking(self.log, **options), self.log, self.reactor, self._become)
+
+    def _become(self):
+        self.became.append(self.path.exists())
 
     @property
     def lines(self):
@@ -139,6 +150,36 @@ def test_a_service_that_does_not_start_has_its_lines_written(tmp_path):
     assert rig.lines == ["starting"]
 
 
+def test_no_file_of_a_start_that_fails_is_made_by_root(tmp_path):
+    """It would keep the next start, as the user that it is for, from writing it."""
+    rig = Rig(tmp_path / "sdcc.log", privileged_fault=CannotStart("the port is taken"))
+    rig.said.info("before")
+    with pytest.raises(CannotStart, match="the port is taken"):
+        rig.service.privilegedStartService()
+    assert rig.became == [False], "the user is there before the file is"
+    rig.log.stop()
+    assert rig.lines == ["before"]
+    good = Rig(tmp_path / "good.log")
+    good.service.privilegedStartService()
+    assert not good.became, "twistd sees to it"
+
+
+@pytest.mark.parametrize(
+    ("twistd", "ids"),
+    [
+        ({}, (None, None, False)),
+        ({"uid": 0}, (0, 0, False)),
+        ({"uid": 0, "gid": 5, "euid": 1}, (0, 5, True)),
+        ({"gid": 5}, (None, 5, False)),
+    ],
+)
+def test_it_becomes_the_user_that_twistd_would(monkeypatch, twistd, ids):
+    became = []
+    monkeypatch.setattr("sdcc.logged.switchUID", lambda *ids: became.append(ids))
+    become_user(twistd)
+    assert became == [ids]
+
+
 def test_the_signal_of_twistd_reopens_the_file_and_another_ones_is_let_alone(rig):
     rig.service.startService()
     rig.path.rename(rig.path.with_name("moved"))
@@ -153,3 +194,17 @@ def test_the_signal_of_twistd_reopens_the_file_and_another_ones_is_let_alone(rig
     others.service.startService()
     assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
     others.log.stop()
+
+
+def test_the_signal_ends_no_server_that_has_no_file_to_reopen(tmp_path):
+    """As where a rotation signals whatever runs, and the log goes to standard output."""
+    with (tmp_path / "out").open("wb") as out:
+        rig = Rig(ToStandardOutput(out.fileno()))
+        rig.service.startService()
+        assert signal.getsignal(signal.SIGUSR1) is not signal.SIG_DFL
+        signal.raise_signal(signal.SIGUSR1)
+        [reopen] = rig.reactor.from_threads
+        reopen()
+        rig.said.info("goes on")
+        rig.log.stop()
+    assert (tmp_path / "out").read_text().endswith(" goes on\n")

@@ -54,6 +54,13 @@ def test_files_that_the_readme_names_exist():
     assert [path for path in named if not (TREE / path).exists()] == []
 
 
+def test_every_page_is_in_the_readmes_list():
+    """And only there does a reader look for it."""
+    pages = {path.relative_to(TREE).as_posix() for path in (TREE / "docs").glob("*.rst")}
+    _, _, listed = README.partition("\nPages\n=====\n")
+    assert set(re.findall(r"`[^`<]+ <(docs/[^>]+)>`_", listed.partition("\nDevelopment\n")[0])) == pages
+
+
 def test_the_tests_are_the_last_thing_that_tox_runs():
     """So that what they say is what a reader of the output finds at its end."""
     tox = configuration("tox.ini")

@@ -18,6 +18,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.threads import deferToThread
 
+from sdcc import ports as ports_module
 from sdcc.config import HTTP, TLS, Configuration, Local, Manhole, Remote, ports
 from sdcc.index.sqlite import SQLiteIndex
 from sdcc.network.caller import Caller
@@ -25,6 +26,7 @@ from sdcc.network.lost import AssociationAborted, AssociationRejected, NoRespons
 from sdcc.network.requestor import echo
 from sdcc.network.timeouts import Timeouts
 from sdcc.service import SDCC, CannotStart
+from sdcc.world import REAL
 
 
 class Web(Protocol):
@@ -146,12 +148,24 @@ async def test_a_manhole_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         await service._ports.close()
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_start_that_fails_is_no_crash_to_the_next_one(tmp_path: Path) -> None:
+    """Or files of two days would be read again, for a key that was mistyped."""
+    settings = configured(tmp_path)
+    wrong = replace(settings, index=replace(settings.index, url=f"sqlite:///{tmp_path}"))
+    service = SDCC(wrong, reactor)
+    with pytest.raises(CannotStart, match=r"^\[index\]"):
+        service.startService()
+    await service._ports.close()
+    assert [*(tmp_path / "data" / "incoming").iterdir()] == []
+
+
 def test_an_endpoint_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         endpoint = f"tcp:{other.getsockname()[1]}:interface=127.0.0.1"
         service = SDCC(replace(configured(tmp_path), http=HTTP(endpoint=endpoint)), MemoryReactorClock())
         service._doors._web._reactor = reactor
-        with pytest.raises(CannotStart, match=r"^\[http\] endpoint: cannot listen: .*in use$"):
+        with pytest.raises(CannotStart, match=rf"^\[http\] endpoint: cannot listen on {endpoint}: .*in use$"):
             service.privilegedStartService()
 
 
@@ -204,6 +218,24 @@ def test_without_http_nothing_is_counted(tmp_path: Path) -> None:
     service = SDCC(configured(tmp_path), MemoryReactorClock())
     assert service._doors._web is None
     assert service._parts.counts is None
+
+
+def test_a_socket_that_was_passed_is_its_local_aes_or_the_manholes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whoever's it is not leaves it alone."""
+    memory = MemoryReactorClock()
+    with socket.create_server(("127.0.0.1", 0)) as ours, socket.create_server(("127.0.0.1", 0)) as manholes:
+        monkeypatch.setattr(ports_module, "named_by", {"systemd:index=1": manholes.fileno()}.get)
+        both = [ours.fileno(), manholes.fileno()]
+        world = replace(REAL, passed=lambda: both)
+        configuration = configured(tmp_path, Local(port=ours.getsockname()[1]))
+        with pytest.raises(CannotStart, match=f"descriptor {manholes.fileno()},"):
+            SDCC(configuration, memory, world).privilegedStartService()
+        manhole = Manhole(endpoint="systemd:index=1", authorized_keys=tmp_path / "keys")
+        SDCC(replace(configuration, manhole=manhole), memory, world).privilegedStartService()
+        assert [descriptor for descriptor, *_ in memory.adoptedPorts] == [ours.fileno()]
+        assert memory.tcpServers == []
 
 
 @pytest.mark.parametrize(

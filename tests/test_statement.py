@@ -10,7 +10,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 from sdcc import __version__, conformance
-from sdcc.config import TLS, Access, AssociationSettings, Configuration, Index, Local, Remote, Storage
+from sdcc.config import TLS, Access, AssociationSettings, Audit, Configuration, Index, Local, Remote, Storage
 from sdcc.dimse.status import Status
 from sdcc.standard_classes import standard_storage_classes
 from sdcc.statement import binary_size, conformance_statement
@@ -297,7 +297,7 @@ def test_sizes_are_shown_exactly(count: int, words: str) -> None:
 
 
 def test_it_says_what_is_over_tls() -> None:
-    assert prose(parsed(Configuration()), "3.3").endswith("In this configuration no connection is over TLS.")
+    assert "In this configuration no connection is over TLS." in prose(parsed(Configuration()), "3.3")
     tls = TLS(certificate=Path("a"), private_key=Path("b"))
     configuration = Configuration(locals=(Local(tls=True), Local(ae_title="PLAIN", port=104)), tls=tls)
     found = prose(parsed(configuration), "3.3")
@@ -311,3 +311,28 @@ def test_it_says_what_is_over_tls() -> None:
     found = prose(parsed(mutual), "3.3")
     assert "A peer that calls must show a certificate that a configured authority has signed." in found
     assert "that a configured authority has signed, for" in found
+
+
+def test_it_names_the_profiles_of_the_audit_trail(default: nodes.document) -> None:
+    found = prose(default, "3.3")
+    assert "Audit Trail Message Format Profile (PS3.15 A.5)" in found
+    assert "SYSLOG-UDP (A.7); that by SYSLOG-TLS (A.6) is not provided" in found
+    assert found.endswith("In this configuration there is no audit trail.")
+
+
+@pytest.mark.parametrize(
+    ("destination", "words"),
+    [
+        ("udp:collector.example:514", "are sent to a collector by SYSLOG-UDP."),
+        (
+            "tcp:collector.example:601",
+            "are sent to a collector by syslog over TCP (RFC 6587), which is none of the profiles.",
+        ),
+        ("unix:/dev/log", "are given to the syslog of SDCC's host."),
+        ("/srv/sdcc/audit.log", "are written to a file."),
+    ],
+)
+def test_it_says_how_the_audit_trail_is_transmitted_and_not_where_to(destination: str, words: str) -> None:
+    text = conformance_statement(Configuration(audit=Audit(destination=destination)))
+    assert f"In this configuration they {words}" in " ".join(text.split())
+    assert destination not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from twisted.logger import Logger
 from twisted.python.usage import UsageError
 
 from sdcc import __version__
+from sdcc.config import LogSettings
+from sdcc.logs.log import Log, ToStandardOutput
 from sdcc.service import SDCC, CannotStart
 from sdcc.tap import Options, makeService, plainly
 
@@ -85,6 +88,28 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         Options().parseOptions(["--version"])
     assert capsys.readouterr().out == f"SDCC {__version__}\n"
+
+
+def test_what_keeps_it_from_starting_is_seen_in_the_terminal_too_where_the_log_is_a_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is the first to have it, as a line of its own."""
+    terminal = io.StringIO()
+    monkeypatch.setattr(sys, "__stderr__", terminal)
+    for settings, where, seen in (
+        (LogSettings(), tmp_path / "sdcc.log", "sdcc: the port is taken\n"),
+        (LogSettings(), ToStandardOutput(), ""),
+        (LogSettings(), tmp_path / "none" / "sdcc.log", ""),  # the log itself goes to standard error then
+    ):
+        terminal.truncate(0)
+        terminal.seek(0)
+        log = Log(settings, where)
+        Logger(namespace="stderr", observer=log).error("a line")  # type: ignore[arg-type]
+        plainly(CannotStart, CannotStart("the port is taken"), None, log=log)
+        assert terminal.getvalue() == seen
+        log.stop()
+    assert (tmp_path / "sdcc.log").read_text().endswith("[stderr#error] a line\n")
+    assert "[stderr#error] a line\n" in capfd.readouterr().err
 
 
 def test_what_keeps_it_from_starting_is_a_sentence_and_no_traceback(

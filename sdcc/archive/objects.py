@@ -114,6 +114,10 @@ class ObjectStore:
         self._incoming.claim()
         self._idle = None
 
+    def unprepare(self) -> None:
+        """Leave no folder in `incoming` to a start that fails: the next one would take this for a crash."""
+        self._incoming.release()
+
     def start(self) -> None:
         """Watch the free space; called in the reactor's thread, after :meth:`prepare`."""
         self._space.start()

@@ -69,9 +69,6 @@ class Collector:
         self._backlog.add(line)
         self._flush()
 
-    def reopen(self) -> None:
-        """What it is sent to has not moved."""
-
     async def stop(self) -> None:
         self._has_stopped = True
         if self._retry is not None:
@@ -93,8 +90,6 @@ class Collector:
     def _opened(self, _: None) -> None:
         self._opening = None
         self._is_open = True
-        self._seconds = FIRST_RETRY
-        self._backlog.mended()
         self._flush()
 
     def _failed(self, error: BaseException) -> None:
@@ -121,6 +116,9 @@ class Collector:
     def _flush(self, *, whatever_it_takes: bool = False) -> None:
         while self._backlog and self._may_send(whatever_it_takes):
             self._send(self._backlog.take(), whatever_it_takes)
+        if self._is_open and not self._backlog:  # not before: what opens need not take anything
+            self._seconds = FIRST_RETRY
+            self._backlog.mended()
 
     def _may_send(self, whatever_it_takes: bool) -> bool:
         return self._is_open and (whatever_it_takes or self._line.takes_more)

@@ -14,8 +14,5 @@ class Destination(Protocol):
     def write(self, line: bytes) -> None:
         """Have a line of syslog written, when it can be."""
 
-    def reopen(self) -> None:
-        """Begin anew, as with a file that was moved away."""
-
     async def stop(self) -> None:
         """Write what waits, if it can be written now."""

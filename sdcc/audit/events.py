@@ -10,6 +10,7 @@ from sdcc.allowance import Withheld
 from sdcc.audit import codes
 from sdcc.audit.codes import Code, Outcome
 from sdcc.audit.message import Message, Participant, Subject
+from sdcc.dimse.status import Status, is_warning
 from sdcc.interfaces import AssociationFacts, OperationFacts, RefusalFacts
 
 #: Bytes of an Identifier that are recorded: with them a message stays below the 32 KiB that every
@@ -64,7 +65,12 @@ def application_activity(node: Node, event_type: Code, at: datetime.datetime) ->
 
 
 def refused(node: Node, refusal: RefusalFacts, at: datetime.datetime) -> Message:
-    """A.5.3.11: an association that was rejected."""
+    """A.5.3.11: an association that was rejected, or a peer that TLS did not let in."""
+    if refusal.codes:
+        what = f"A-ASSOCIATE-RJ {refusal.codes}: {refusal.rule}"
+        text = f"{refusal.called_ae} <- {refusal.calling_ae}: {refusal.cause}"
+    else:
+        what, text = f"not let in: {refusal.rule}", refusal.cause
     return _alert(
         codes.NODE_AUTHENTICATION,
         at,
@@ -73,10 +79,10 @@ def refused(node: Node, refusal: RefusalFacts, at: datetime.datetime) -> Message
         subject=_alert_subject(
             codes.NODE_ID,
             refusal.address,
-            f"{refusal.called_ae} <- {refusal.calling_ae}: {refusal.cause}",
+            text,
             name=refusal.calling_ae,
         ),
-        description=f"A-ASSOCIATE-RJ {refusal.codes}: {refusal.rule}",
+        description=what,
     )
 
 
@@ -291,4 +297,4 @@ def _outcome(status: int) -> Outcome:
     """A warning, and a C-CANCEL, leave a part undone; a failure all of it."""
     if status == 0:
         return Outcome.SUCCESS
-    return Outcome.MINOR_FAILURE if status >> 12 == 0xB or status == 0xFE00 else Outcome.SERIOUS_FAILURE
+    return Outcome.MINOR_FAILURE if is_warning(status) or status == Status.CANCEL else Outcome.SERIOUS_FAILURE

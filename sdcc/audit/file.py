@@ -30,6 +30,15 @@ class NotAppended(Exception):
         self.whole = whole
 
 
+def _is_torn(path: str) -> bool:
+    """Whether a file's last line is not whole: the disk was full, or whoever wrote it was killed."""
+    if not os.path.isfile(path) or not os.path.getsize(path):
+        return False
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
+
+
 def _sync(file: int) -> None:
     try:
         os.fsync(file)
@@ -44,8 +53,6 @@ class LineFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: int | None = None
-        #: The last line is not whole.
-        self._is_torn = False
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Append lines, durably.
@@ -56,19 +63,13 @@ class LineFile:
         written = 0
         try:
             file = self._opened()
-            if self._is_torn:
-                os.write(file, b"\n")
-                self._is_torn = False
             while written < len(data):
                 written += os.write(file, data[written:])
             _sync(file)
         except OSError as error:
-            done = data[:written]
-            if done:
-                self._is_torn = not done.endswith(b"\n")
             self.close()
             # After a sync that failed nobody knows which of them are on the disk.
-            whole = done.count(b"\n") if written < len(data) else 0
+            whole = data.count(b"\n", 0, written) if written < len(data) else 0
             raise NotAppended(error, whole) from error
 
     def close(self) -> None:
@@ -80,10 +81,12 @@ class LineFile:
         """The file of that name, which may be another by now."""
         if self._file is not None and not self._is_there(self._file):
             self.close()
-            self._is_torn = False
         if self._file is None:
+            torn = _is_torn(self._path)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self._file = os.open(self._path, flags, FILE_MODE)
+            if torn:
+                os.write(self._file, b"\n")
         return self._file
 
     def _is_there(self, file: int) -> bool:
@@ -119,15 +122,12 @@ class AuditFile:
         self._backlog.add(line)
         self._go_on()
 
-    def reopen(self) -> None:
-        Deferred.fromCoroutine(self._close()).addErrback(self._cannot_close)
-
     async def stop(self) -> None:
         await self._write_all()
         self._has_started = False
         self._forget_retry()
         self._backlog.close()
-        await self._close()
+        await self._run_in_thread(self._file.close)
 
     def _go_on(self) -> None:
         if self._has_started and self._retry is None and not self._turn.locked:
@@ -161,9 +161,3 @@ class AuditFile:
     def _try_again(self) -> None:
         self._retry = None
         self._go_on()
-
-    async def _close(self) -> None:
-        await self._run_in_thread(self._file.close)
-
-    def _cannot_close(self, failure: object) -> None:
-        self._log.warn("The audit trail's file was not closed in order: {failure}", failure=failure)

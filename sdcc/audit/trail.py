@@ -78,10 +78,6 @@ class AuditTrail:
         """:param keys: as the configuration names them, such as "[access].check_address"."""
         self._record(events.configuration_changed(self._node, keys, self._source, self._now()))
 
-    def reopen(self) -> None:
-        """The file was moved away, to be kept."""
-        self._destination.reopen()
-
     # --- associations ---
 
     def opened(self, association: AssociationFacts) -> IAssociationWatch | None:
@@ -129,9 +125,8 @@ class AuditTrail:
 
 @dataclass(slots=True)
 class _Received:
-    """Of one study."""
+    """Of one study and patient."""
 
-    patient_id: str | None
     patient_name: str | None
     instances: Counter[str] = field(default_factory=Counter)
     has_replaced: bool = False
@@ -144,8 +139,9 @@ class _Watch:
     def __init__(self, trail: AuditTrail, association: AssociationFacts) -> None:
         self._trail = trail
         self._association = association
-        #: By Study Instance UID.
-        self._received: dict[str, _Received] = {}
+        #: By Study Instance UID and Patient ID: a message is of one patient, and whoever mixed up two must
+        #: be found out.
+        self._received: dict[tuple[str, str | None], _Received] = {}
         self._recording: IDelayedCall | None = None
 
     def performed(self, operation: OperationFacts) -> None:
@@ -166,13 +162,12 @@ class _Watch:
 
     def _stored(self, stored: StoredObject, *, has_replaced: bool) -> None:
         study = stored.study
-        received = self._received.get(study.study_instance_uid)
+        key = study.study_instance_uid, study.patient_id
+        received = self._received.get(key)
         if received is None:
             if len(self._received) >= MOST_STUDIES:
                 self._record_received()
-            received = self._received[study.study_instance_uid] = _Received(
-                study.patient_id, study.patient_name
-            )
+            received = self._received[key] = _Received(study.patient_name)
         received.instances[stored.instance.sop_class_uid] += 1
         received.has_replaced |= has_replaced
         if self._recording is None:
@@ -183,10 +178,10 @@ class _Watch:
             self._recording.cancel()
         self._recording = None
         studies, self._received = self._received, {}
-        for uid, received in studies.items():
+        for (uid, patient_id), received in studies.items():
             study = StudyRecord(
                 study_instance_uid=uid,
-                patient_id=received.patient_id,
+                patient_id=patient_id,
                 patient_name=received.patient_name,
                 instances=received.instances,
             )

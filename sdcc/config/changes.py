@@ -104,6 +104,9 @@ EFFECTS: Mapping[str, Mapping[str, Effect]] = MappingProxyType(
 
 #: The tables that there is one of at most; a field of the configuration has the same name.
 SINGLE = tuple(table for table in EFFECTS if table not in ("local", "remote"))
+#: Those of them that come and go at once: a `[[remote]]` that is to be called over TLS may come with `[tls]`.
+#: Ports that have TLS until the restart keep it when that goes.
+COMING_AT_ONCE = frozenset({"tls"})
 
 #: A key, or a table that has come or gone, as the file names it.
 Difference: TypeAlias = tuple[str, Effect]
@@ -149,9 +152,9 @@ def compare(running: Configuration, wanted: Configuration) -> Changes:
 
 
 def _merged(table: str, running: Any, wanted: Any) -> Any:
-    """A table as it is gone by from now on. One that has come or gone waits for a restart."""
+    """A table as it is gone by from now on."""
     if running is None or wanted is None:
-        return running
+        return wanted if table in COMING_AT_ONCE else running
     at_once = [key for key, effect in EFFECTS[table].items() if effect is Effect.AT_ONCE]
     return replace(running, **{key: getattr(wanted, key) for key in at_once})
 
@@ -172,7 +175,8 @@ def _remote_differences(running: Sequence[Remote], wanted: Sequence[Remote]) -> 
 
 
 def _table_differences(table: str, running: object, wanted: object) -> Iterator[Difference]:
-    return _differences(table, f"[{table}] ", Effect.AFTER_RESTART, running, wanted)
+    as_a_whole = Effect.AT_ONCE if table in COMING_AT_ONCE else Effect.AFTER_RESTART
+    return _differences(table, f"[{table}] ", as_a_whole, running, wanted)
 
 
 def _differences(

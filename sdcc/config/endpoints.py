@@ -1,6 +1,6 @@
 """Server endpoints as the configuration names them, in Twisted's notation: `tcp:11122:interface=127.0.0.1`.
 
-What is left out has the careful default: loopback alone, and a socket file for its owner alone.
+What is left out has the careful default: loopback alone, and of a socket file whom the key's kind lets in.
 """
 
 from __future__ import annotations
@@ -14,9 +14,18 @@ from pathlib import Path
 OPTIONS: dict[str, dict[str, str | None]] = {
     "tcp": {"interface": "127.0.0.1", "backlog": None},
     "tcp6": {"interface": "::1", "backlog": None},
-    "unix": {"mode": "600", "backlog": None, "lockfile": None},
+    "unix": {"mode": None, "backlog": None},
     "systemd": {"domain": "INET", "index": None, "name": None},
 }
+#: What a value may be, where Twisted would say at the start alone, and in no words of ours, that it is none.
+VALUES = {
+    "backlog": re.compile(r"[1-9][0-9]{0,8}"),
+    "domain": re.compile(r"INET6?|UNIX"),
+    "index": re.compile(r"[0-9]{1,4}"),
+    "mode": re.compile(r"0?[0-7]{3}"),
+}
+#: Of a socket file: for its owner alone, or for all of this host.
+PRIVATE, PUBLIC = "600", "666"
 #: Where the first part is no word, but an option already.
 NAMELESS = frozenset({"systemd"})
 _SEPARATOR = re.compile(r"(?<!\\):")
@@ -35,8 +44,9 @@ class Endpoint:
     options: tuple[tuple[str, str], ...]
 
     @classmethod
-    def read(cls, text: str) -> Endpoint:
+    def read(cls, text: str, mode: str = PRIVATE) -> Endpoint:
         """
+        :param mode: of a socket file that says none.
         :raises ValueError: it is none that SDCC can listen on; the text may say more.
         """
         kind, *parts = _SEPARATOR.split(text)
@@ -47,12 +57,15 @@ class Endpoint:
             raise ValueError("a port is from 0 to 65535")
         if kind == "unix" and (not place or "\0" in place):
             raise ValueError
-        options = {name: default for name, default in OPTIONS[kind].items() if default is not None}
+        defaults = {**OPTIONS[kind], **({"mode": mode} if kind == "unix" else {})}
+        options = {name: default for name, default in defaults.items() if default is not None}
         for part in parts:
             name, *values = _ASSIGNMENT.split(part)
             if name not in OPTIONS[kind] or len(values) != 1:
                 raise ValueError(f"{kind} takes {', '.join(OPTIONS[kind])}, as name=value")
             options[name] = _ESCAPED.sub(r"\1", values[0])
+            if name in VALUES and not VALUES[name].fullmatch(options[name]):
+                raise ValueError(f"{options[name]!r} is no {name}")
         return cls(kind=kind, place=place, options=tuple(options.items()))
 
     def below(self, directory: Path) -> Endpoint:

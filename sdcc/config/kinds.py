@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sdcc import conformance
-from sdcc.config.endpoints import Endpoint
+from sdcc.config.endpoints import PRIVATE, PUBLIC, Endpoint
 from sdcc.config.reading import HOST, PATH, Kind, NotAllowed, shown, text
 from sdcc.standard_classes import other_name, private_storage_class, standard_storage_classes
 from sdcc.uid import is_uid
@@ -26,7 +26,6 @@ PLACEHOLDERS = (
     *("calling_ae", "called_ae", "last_received_at", "stable_at"),
 )
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_ENDPOINT = re.compile(r"(tcp6?|ssl):[0-9]{1,5}(:.+)?|(unix|systemd):.+")
 
 
 def _additional_classes(value: object) -> tuple[conformance.SOPClass, ...]:
@@ -66,12 +65,6 @@ def _index_url_below(url: str, directory: Path) -> str:
     return f"{SQLITE}{directory / url.removeprefix(SQLITE)}" if url.startswith(SQLITE) else url
 
 
-def _endpoint(value: object) -> str:
-    if not _ENDPOINT.fullmatch(text(value)):
-        raise NotAllowed
-    return text(value)
-
-
 def _log_file(value: object) -> object:
     return PATH.read(value) if text(value) else None
 
@@ -91,11 +84,20 @@ def _log_levels(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(value.items())
 
 
-def _private_endpoint(value: object) -> str:
-    try:
-        return str(Endpoint.read(text(value)))
-    except ValueError as error:
-        raise NotAllowed(str(error)) from None
+def _endpoint(mode: str) -> Kind:
+    """A server endpoint, that this host alone can reach unless it says otherwise.
+
+    :param mode: of a socket file that says none.
+    """
+
+    def read(value: object) -> str:
+        try:
+            return str(Endpoint.read(text(value), mode))
+        except ValueError as error:
+            raise NotAllowed(str(error)) from None
+
+    allowed = 'a server endpoint such as "tcp:11122" (127.0.0.1 unless interface= is another) or "unix:path"'
+    return Kind(allowed, read, _endpoint_below)
 
 
 def _endpoint_below(endpoint: str, directory: Path) -> str:
@@ -175,18 +177,15 @@ ADDITIONAL_CLASSES = Kind(
 INDEX_URL = Kind(
     '"", "sqlite:///path" or "postgresql://user@host:5432/database"', _index_url, _index_url_below
 )
-ENDPOINT = Kind('a server endpoint such as "tcp:11122:interface=127.0.0.1" or "unix:path"', _endpoint)
+#: For what whoever is on this host may read, at a port or in a file.
+PUBLIC_ENDPOINT = _endpoint(PUBLIC)
+#: For what the owner of the server alone may do.
+PRIVATE_ENDPOINT = _endpoint(PRIVATE)
 LOG_FILE = Kind('a path, or "" for where twistd writes', _log_file, _log_file_below)
 LEVELS_OF_LOGGERS = Kind(
     'a table of loggers\' names and levels, such as { sdcc = "info", "sdcc.association" = "debug" }; '
     f"levels: {', '.join(LOG_LEVELS)}",
     _log_levels,
-)
-#: One that only this host can reach unless it says otherwise.
-PRIVATE_ENDPOINT = Kind(
-    'a server endpoint such as "tcp:11122" (on 127.0.0.1 unless interface= is another) or "unix:path"',
-    _private_endpoint,
-    _endpoint_below,
 )
 AUDIT_DESTINATION = Kind(
     'the path of a file, "udp:host:port", "tcp:host:port" or "unix:/dev/log"',

@@ -17,13 +17,13 @@ from sdcc.config.kinds import (
     AUDIT_DESTINATION,
     AUDIT_SOURCE_ID,
     COMMAND,
-    ENDPOINT,
     INDEX_URL,
     LEVELS_OF_LOGGERS,
     LOG_FILE,
     LOG_FORMATS,
     POSTGRESQL,
     PRIVATE_ENDPOINT,
+    PUBLIC_ENDPOINT,
     SQLITE,
     WEB_URL,
 )
@@ -173,7 +173,8 @@ class Manhole:
 class HTTP:
     """``[http]``: /metrics and /health."""
 
-    endpoint: Annotated[str, ENDPOINT]
+    #: An :class:`~sdcc.config.endpoints.Endpoint` in writing.
+    endpoint: Annotated[str, PUBLIC_ENDPOINT]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +215,8 @@ class Configuration:
 
     @property
     def uses_tls(self) -> bool:
-        """Whether any connection is over TLS; there is a `[tls]` then."""
+        """Whether any connection is over TLS. There is a `[tls]` then, unless a reload has taken it away and
+        ports keep TLS until the restart."""
         return any(local.tls for local in self.locals) or any(remote.tls for remote in self.remotes)
 
     @property

@@ -36,6 +36,7 @@ from sdcc.control import (
     verify,
 )
 from sdcc.control.arguments import completed_as_file
+from sdcc.control.synchronous import INTERRUPTED
 
 #: In the order of the help.
 COMMANDS = (
@@ -92,4 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has seen enough. What is still buffered must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:  # of what waits without a reactor
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     return code

@@ -38,27 +38,29 @@ UNKNOWN_CALLERS = {
 def add(commands: Commands) -> None:
     words = "say what the configuration means, or what is wrong with it"
     command = commands.add_parser("check", help=words, description=words)
-    add_json(command, "a JSON object: meanings, problems")
+    add_json(command, "a JSON object: meanings, problems, warnings")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, configuration: Configuration) -> int:
-    found = list(problems(configuration))
+    found, warnings = list(problems(configuration)), list(tls_concerns(configuration))
     if options.json:
-        return show_json(list(meanings(configuration)), found)
+        return show_json(list(meanings(configuration)), found, warnings)
     for name, meaning in meanings(configuration):
         print(f"{name:13} {printable(meaning)}")
     for problem in found:
         print(printable(problem), file=sys.stderr)
-    for concern in tls_concerns(configuration):
-        print(f"warning: {printable(concern)}", file=sys.stderr)
+    for warning in warnings:
+        print(f"warning: {printable(warning)}", file=sys.stderr)
     return 1 if found else 0
 
 
-def show_json(meanings: Sequence[tuple[str, str]], problems: Sequence[str]) -> int:
+def show_json(
+    meanings: Sequence[tuple[str, str]], problems: Sequence[str], warnings: Sequence[str] = ()
+) -> int:
     """What is found, also where the configuration cannot be read and so means nothing; give the exit code."""
     named = [{"name": name, "meaning": meaning} for name, meaning in meanings]
-    print(ascii_json({"meanings": named, "problems": problems}))
+    print(ascii_json({"meanings": named, "problems": problems, "warnings": warnings}))
     return 1 if problems else 0
 
 
@@ -94,10 +96,14 @@ def meanings(configuration: Configuration) -> Iterator[tuple[str, str]]:
         f"drain {association.drain_timeout:g} s",
     )
     if configuration.manhole is not None:
-        yield "manhole", _manhole(Endpoint.read(configuration.manhole.endpoint))
+        reached = "other hosts can reach it, and whoever logs in has all that the server has"
+        yield "manhole", f"on {_place(configuration.manhole.endpoint, reached)}"
         yield "", f"for those whose keys are in {configuration.manhole.authorized_keys}"
     if configuration.http is not None:
-        yield "http", f"/metrics and /health on {configuration.http.endpoint}"
+        place = _place(configuration.http.endpoint, "other hosts can read them")
+        yield "http", f"/metrics and /health on {place}"
+    if configuration.audit is not None:
+        yield "audit trail", f"to {configuration.audit.destination}"
     yield from _log(configuration.log)
 
 
@@ -147,13 +153,18 @@ def _tls(settings: TLS) -> str:
     )
 
 
-def _manhole(endpoint: Endpoint) -> str:
+def _place(text: str, if_public: str) -> str:
+    """Where an endpoint is.
+
+    :param if_public: what it means that others than this host can reach it.
+    """
+    endpoint = Endpoint.read(text)
+    port = "any free port" if endpoint.place == "0" else f"port {endpoint.place}"
     if not endpoint.is_private:
-        reach = "other hosts can reach it, and whoever logs in has all that the server has"
-        return f"on {endpoint.interface}, port {endpoint.place}; {reach}"
+        return f"{endpoint.interface or 'every address'}, {port}; {if_public}"
     if endpoint.interface:
-        return f"on {endpoint.interface}, port {endpoint.place or 'any free port'} (this host only)"
-    return f"on the socket {endpoint.place}" if endpoint.place else f"on what systemd hands over: {endpoint}"
+        return f"{endpoint.interface}, {port} (this host only)"
+    return f"the socket {endpoint.place}" if endpoint.place else f"what systemd hands over: {endpoint}"
 
 
 def _remote(remote: Remote, *, check_address: bool) -> str:
@@ -182,10 +193,22 @@ def problems(configuration: Configuration) -> Iterator[str]:
     command = configuration.study.command
     if command and shutil.which(command[0]) is None:
         yield f"[study].command: {command[0]} is no program that this user may run"
-    if configuration.log.file is not None and not configuration.log.file.parent.is_dir():
-        yield f"[log].file: {configuration.log.file.parent} is no directory"
+    for key, path in _made(configuration):
+        if not path.parent.is_dir():
+            yield f"{key}: {path.parent} is no directory"
     if configuration.manhole is not None:
         yield from _key_problems(configuration.manhole, configuration.storage.directory)
+
+
+def _made(configuration: Configuration) -> Iterator[tuple[str, Path]]:
+    """By their keys the files and sockets that the server makes, each in a directory that must be there."""
+    if configuration.log.file is not None:
+        yield "[log].file", configuration.log.file
+    if configuration.audit is not None and configuration.audit.destination.startswith("/"):
+        yield "[audit].destination", Path(configuration.audit.destination)
+    for key, table in (("[manhole]", configuration.manhole), ("[http]", configuration.http)):
+        if table is not None and (endpoint := Endpoint.read(table.endpoint)).kind == "unix":
+            yield f"{key}.endpoint", Path(endpoint.place)
 
 
 def tls_concerns(configuration: Configuration) -> Iterator[str]:

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from sdcc import __version__
 from sdcc.administration import place, tables
 from sdcc.archive.incoming import INCOMING
 from sdcc.config import Configuration
@@ -31,6 +32,13 @@ LONGEST_ANSWER = 256 * 1024 * 1024
 
 NO_SERVER = "no server runs with the storage directory {directory}: nothing answers in {directory}/{incoming}"
 SEVERAL = "several processes run: {names}; say which with --process NAME"
+#: As where one of them was upgraded, and the other still runs.
+NOT_UNDERSTOOD = (
+    f"its answer is not understood by sdccctl {__version__}: does the server run another version? "
+    "Its log names it where it began"
+)
+#: What comes of reading such an answer as one of this version.
+STRANGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 UNKNOWN_PROCESS = "no process {name} runs with the storage directory {directory}; there are: {names}"
 
 
@@ -73,10 +81,13 @@ class Server:
             raise NoAnswer(_why(error)) from None
         if not line.endswith(b"\n"):
             raise NoAnswer("it has closed the connection without an answer")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise CannotDo(answer["error"])
-        return answer["result"]
+        try:
+            answer: dict[str, Any] = json.loads(line)
+            if "error" in answer:
+                raise CannotDo(str(answer["error"]))
+            return answer["result"]
+        except STRANGE:
+            raise NoAnswer(NOT_UNDERSTOOD) from None
 
 
 def _why(error: OSError) -> str:
@@ -151,14 +162,15 @@ def run(
         for name, server in servers.items():
             try:
                 result = server.ask(command, arguments or {})
-            except (NoAnswer, CannotDo) as error:
+                text = _json(name, result) if options.json else _table(command, result)
+                codes.append(code(result))
+            except NoAnswer as error:
+                codes.append(_failed(f"{name}: {error}"))
+            except CannotDo as error:
                 codes.append(_failed(f"{name}: {error}" if len(servers) > 1 else str(error)))
-                continue
-            if options.json:
-                _print_json(name, result)
             else:
-                print(*([f"{name}:"] if len(servers) > 1 else []), tables.shown(command, result), sep="\n")
-            codes.append(code(result))
+                heading = [f"{name}:"] if len(servers) > 1 and not options.json else []
+                print(*heading, *text, sep="\n", end="\n" if text else "")
     return max(codes)
 
 
@@ -194,10 +206,20 @@ def _is(name: str, folder: str, wanted: str) -> bool:
     return wanted in (name, os.path.basename(folder))
 
 
-def _print_json(process: str, result: Any) -> None:
+def _table(command: str, result: Any) -> list[str]:
+    """
+    :raises NoAnswer: it is not as this version has it.
+    """
+    try:
+        return [tables.shown(command, result)]
+    except STRANGE:
+        raise NoAnswer(NOT_UNDERSTOOD) from None
+
+
+def _json(process: str, result: Any) -> list[str]:
     """An object, or each of several in a line, with the name of the process that says so."""
-    for facts in result if isinstance(result, list) else [result]:
-        print(ascii_json({"process": process, **facts}))
+    several = result if isinstance(result, list) else [result]
+    return [ascii_json({"process": process, **facts}) for facts in several]
 
 
 def _failed(text: str) -> int:

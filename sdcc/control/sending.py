@@ -17,14 +17,12 @@ from sdcc.archive.filesystem import IFileSystem
 from sdcc.archive.reading import data_set
 from sdcc.control.outgoing import OutgoingFile, batches, contexts
 from sdcc.dimse.messages import StoreRequest
-from sdcc.dimse.status import Status
+from sdcc.dimse.status import Status, is_warning
 from sdcc.interfaces import AssociationLost, ICaller, IOwnAssociation, RunInThread
 from sdcc.upper_layer.items import MAXIMUM_CONTEXTS, ProposedContext
 
 #: Seconds that an interruption leaves to the object under way.
 GRACE = 3.0
-#: PS3.7 C.4, besides Bxxx.
-_WARNINGS = frozenset({0x0001, 0x0107, 0x0116})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ class Result:
 
     @property
     def is_warning(self) -> bool:
-        return self.status is not None and (self.status in _WARNINGS or self.status >> 12 == 0xB)
+        return self.status is not None and is_warning(self.status)
 
     @property
     def is_sent(self) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+#: Of peers, besides Bxxx: attributes that were not known, or out of their range (PS3.7 Annex C).
+_WARNINGS = frozenset({0x0001, 0x0107, 0x0116})
+
 
 class Status(IntEnum):
     """(0000,0900): PS3.7 Annex C, for C-STORE PS3.4 B.2.3, for Query/Retrieve PS3.4 C.4.
@@ -55,3 +58,8 @@ class Status(IntEnum):
     PENDING = 0xFF00
     #: PS3.4 C.4.1.1.4: like PENDING; one or more optional keys were not supported.
     PENDING_WITH_UNSUPPORTED_KEYS = 0xFF01
+
+
+def is_warning(status: int) -> bool:
+    """Whether it was done all the same (PS3.7 Annex C)."""
+    return status >> 12 == 0xB or status in _WARNINGS

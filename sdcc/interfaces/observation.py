@@ -66,14 +66,15 @@ class AssociationFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalFacts:
-    """An A-ASSOCIATE-RQ that was rejected by us. The AE titles are a stranger's text."""
+    """An A-ASSOCIATE-RQ that was rejected by us, or a peer that TLS did not let in, which has neither AE
+    titles nor codes. The AE titles are a stranger's text."""
 
     calling_ae: str
     called_ae: str
     address: str
-    #: Result, source and reason, as 1/1/7.
+    #: Result, source and reason, as 1/1/7; empty: there was no A-ASSOCIATE-RQ.
     codes: str
-    #: The name of the rule, of :data:`sdcc.network.acceptor.RULES`: one of a few.
+    #: The name of the rule, of :data:`sdcc.network.acceptor.RULES` or `tls`: one of a few.
     rule: str
     #: The rule's sentence, as the log has it.
     cause: str

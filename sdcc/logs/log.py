@@ -39,7 +39,7 @@ Destination = Path | ToSyslog | ToStandardOutput
 class Log:
     """
     :param environment: in which the journal is found.
-    :ivar is_file: whether it goes to a file of its own, which can be moved away and reopened.
+    :ivar is_elsewhere: whether who sees the standard output of the process does not see it.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Log:
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self.is_elsewhere = not isinstance(destination, ToStandardOutput)
         self._levels = Levels(settings.levels)
         self._now = now
         self._file: RotatedFile | None = None
@@ -97,10 +98,6 @@ class Log:
     # --- for administrators ---
 
     @property
-    def is_file(self) -> bool:
-        return self._file is not None
-
-    @property
     def fault(self) -> str | None:
         """Why the log cannot be written at the moment."""
         return self._writer.fault
@@ -123,7 +120,7 @@ class Log:
             self._file.rotation = _rotation(settings)
 
     def reopen(self) -> None:
-        """Leave a file that was moved away, and begin anew at its path."""
+        """Leave a file that was moved away, and begin anew at its path. Nothing else has to be."""
         self._writer.reopen()
 
     # --- warnings about the log itself ---

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_type_hints
 
 from twisted.internet.defer import ensureDeferred
 
@@ -100,15 +100,22 @@ class Command:
 
         :raises TypeError: these are not its arguments; the text shows how it is called.
         """
-        signature = inspect.signature(self._method)
         try:
-            signature.bind(*arguments, **named)
+            self._check(inspect.signature(self._method).bind(*arguments, **named).arguments)
         except TypeError as error:
             raise TypeError(f"{error}; write {self.usage}") from None
         result = self._method(*arguments, **named)
         if inspect.isawaitable(result):
             return ensureDeferred(self._later(result))
         return self._as_table(result)
+
+    def _check(self, arguments: Mapping[str, object]) -> None:
+        """Of types alone, as the control socket does: "off" is true, and drain("off") would drain."""
+        kinds = get_type_hints(self._method)
+        for name, value in arguments.items():
+            kind = kinds.get(name)
+            if kind in (bool, int, str) and type(value) is not kind:
+                raise TypeError(f"{name} is {value!r}, which is no {kind.__name__}")
 
     async def _later(self, result: Any) -> Any:
         return self._as_table(await result)

@@ -112,13 +112,12 @@ class Connection(SSHServerTransport):
 
     def log_in(self, key: AuthorizedKey) -> str | None:
         """From now on it may take its time; what keeps it from that, or None."""
-        if self not in self._connections:
+        if self not in self._connections or self._timer is None:
             return "it has gone"
         if sum(other.is_logged_in for other in self._connections) >= MAXIMUM_SESSIONS:
             return f"{MAXIMUM_SESSIONS} have logged in, which is the most"
         self.is_logged_in = True
         self._key = key
-        assert self._timer is not None
         self._timer.cancel()
         self._timer = self.surroundings.clock.callLater(IDLE_TIMEOUT, self._is_idle)
         return None

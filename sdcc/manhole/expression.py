@@ -31,7 +31,7 @@ def sentence(error: BaseException) -> str:
     """A failure as an administrator is shown it: why something cannot be done, else where the code failed."""
     if isinstance(error, CannotDo):
         return f"{error}\n"
-    # below the frames of this module and of conch, which nobody at a prompt has written
+    # below the frames of this room and of conch, which nobody at a prompt has written
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.endswith(_OURS)]
     told = traceback.TracebackException.from_exception(error)
     told.stack = traceback.StackSummary.from_list(frames)
@@ -39,6 +39,7 @@ def sentence(error: BaseException) -> str:
 
 
 _OURS = (
+    "manhole/commands.py",
     "manhole/expression.py",
     "manhole/prompt.py",
     "twisted/internet/defer.py",

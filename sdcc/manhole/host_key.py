@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,8 +50,9 @@ def read(path: Path) -> Key:
 def _make(path: Path) -> None:
     """A new key, which has its name once it is durable. One that another process has made meanwhile stays."""
     content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
+    # of nobody else's: processes on other hosts and in other containers may have the same ID
+    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
     try:
         os.fchmod(file, _MODE)
         os.write(file, content)

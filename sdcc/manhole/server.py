@@ -11,11 +11,8 @@ from twisted.conch.ssh.factory import SSHFactory
 from twisted.conch.ssh.keys import Key
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from sdcc.config import Manhole as Settings
 from sdcc.config.endpoints import Endpoint
@@ -28,6 +25,7 @@ from sdcc.manhole.guarded import NotGuarded
 from sdcc.manhole.host_key import host_key
 from sdcc.manhole.login import Login
 from sdcc.manhole.quiet import QUIET
+from sdcc.network.listening import CannotListen, listen, place
 
 log = Logger(namespace="sdcc.manhole")
 
@@ -99,24 +97,15 @@ class ManholeServer:
         except OSError as error:
             raise CannotOpen(f"host key in {self._directory}: {error.strerror or error}") from None
         self._factory = ConnectionFactory(key, self._surroundings)
-        self._port = self._listen(self._factory)
+        try:
+            self._port = listen(str(self._endpoint), self._factory, self._reactor)
+        except CannotListen as error:
+            raise CannotOpen(f"endpoint: {error}") from None
         log.info(
             "Manhole on {place}, host key {name}", place=self.place, name=fingerprint(key.public().blob())
         )
         if not self._is_private:
             log.warn("Manhole: other hosts can reach it, and whoever logs in has all that the server has")
-
-    def _listen(self, factory: ConnectionFactory) -> IListeningPort:
-        outcome: list[Any] = []
-        endpoint = str(self._endpoint)
-        maybeDeferred(lambda: serverFromString(self._reactor, endpoint).listen(factory)).addBoth(
-            outcome.append
-        )
-        [listening] = outcome  # no endpoint that SDCC allows has to wait for anything
-        if isinstance(listening, Failure):
-            raise CannotOpen(f"endpoint: cannot listen on {endpoint}: {_reason(listening.value)}")
-        port: IListeningPort = listening
-        return port
 
     @property
     def _is_private(self) -> bool:
@@ -130,10 +119,7 @@ class ManholeServer:
     @property
     def place(self) -> str:
         assert self._port is not None, "started"
-        address = self._port.getHost()
-        if isinstance(address, IPv4Address | IPv6Address):
-            return f"{address.host}:{address.port}"
-        return self._endpoint.place or str(self._endpoint)
+        return place(self._port)
 
     async def stop(self) -> None:
         """Listen no more, and end what is open without waiting for it."""
@@ -143,9 +129,3 @@ class ManholeServer:
         for connection in tuple(self._factory.connections):
             connection.end("SDCC is stopping")
             connection.abort()
-
-
-def _reason(error: BaseException | None) -> object:
-    if isinstance(error, CannotListenError):
-        return error.socketError
-    return "systemd has handed over no such socket" if isinstance(error, LookupError) else error

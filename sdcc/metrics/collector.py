@@ -18,7 +18,7 @@ from prometheus_client.utils import floatToGoString
 from sdcc import __version__
 from sdcc.dimse.command import CommandField
 from sdcc.health import State
-from sdcc.metrics.counts import CLASS_OF_STATUSES, OTHER, Parties, Traffic
+from sdcc.metrics.counts import CLASS_OF_STATUSES, NOT_ANSWERED, OTHER, Parties, Traffic
 from sdcc.metrics.histogram import Histogram
 from sdcc.metrics.sources import Sources
 
@@ -68,7 +68,9 @@ def command_name(command_field: int) -> str:
 
 
 def status_name(status: int) -> str:
-    """Four hexadecimal digits, or one and `xxx` for all that begin with it."""
+    """Four hexadecimal digits, one and `xxx` for all that begin with it, or `none`."""
+    if status == NOT_ANSWERED:
+        return "none"
     return f"{(status & 0xFFFF) >> 12:X}xxx" if status & CLASS_OF_STATUSES else f"{status:04X}"
 
 
@@ -191,11 +193,11 @@ class SDCCCollector(Collector):
         )
         yield histogram(
             "sdcc_operation_duration_seconds",
-            "From the whole Command Set of a request to its response.",
-            ("command",),
+            "From the whole Command Set of a request to its response; of SDCC's own, from its turn.",
+            ("command", "invoker"),
             [
-                ((command_name(field),), each)
-                for field, each in self._sources.counts.durations.items()
+                ((command_name(field), side(is_ours)), each)
+                for (field, is_ours), each in self._sources.counts.durations.items()
                 if not each.is_empty
             ],
         )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zope.interface import implementer
 
 from sdcc.dimse.command import CommandField
-from sdcc.dimse.status import Status
+from sdcc.dimse.status import Status, is_warning
 from sdcc.interfaces import (
     AssociationFacts,
     Durations,
@@ -33,7 +33,10 @@ OTHER = "(other)"
 #: Added to the first digit of a status that is none of SDCC's own: peers may answer with any of 65,536.
 CLASS_OF_STATUSES = 0x10000
 
-_STATUSES = frozenset(map(int, Status))
+#: In place of the status of an operation of ours that was never answered: 0110 is what peers answer.
+NOT_ANSWERED = 0x20000
+
+_STATUSES = frozenset({*map(int, Status), NOT_ANSWERED})
 _REQUESTS = frozenset(int(field) for field in CommandField if not field & 0x8000)
 _STORE = int(CommandField.C_STORE_RQ)
 
@@ -43,7 +46,7 @@ class Kind(NamedTuple):
 
     #: Of the request; 0: none that there is.
     command_field: int
-    #: One of SDCC's own, or a :data:`CLASS_OF_STATUSES`.
+    #: One of SDCC's own, a :data:`CLASS_OF_STATUSES`, or :data:`NOT_ANSWERED`.
     status: int
     #: Whether SDCC invoked it.
     is_ours: bool
@@ -145,8 +148,11 @@ class Counts:
         self.refusals: Counter[Refusal] = Counter()
         #: Associations that SDCC asked a `[[remote]]` for and did not get, by its AE title.
         self.vain: Counter[str] = Counter()
-        #: From the whole Command Set to the response, by the Command Field of the request.
-        self.durations: dict[int, Histogram] = {field: Histogram() for field in (0, *sorted(_REQUESTS))}
+        #: As :attr:`~sdcc.interfaces.OperationFacts.seconds` has it, by the Command Field of the request
+        #: and whether SDCC invoked it: a peer's slowness is none of ours.
+        self.durations: dict[tuple[int, bool], Histogram] = {
+            (field, is_ours): Histogram() for field in (0, *sorted(_REQUESTS)) for is_ours in (False, True)
+        }
 
     def opened(self, association: AssociationFacts) -> IAssociationWatch:
         peer = association.peer_ae if association.is_remote else UNKNOWN
@@ -178,7 +184,10 @@ class _Watch:
     __slots__ = ("_durations", "_sop_classes", "_traffic")
 
     def __init__(
-        self, traffic: Traffic, durations: dict[int, Histogram], sop_classes: Container[str]
+        self,
+        traffic: Traffic,
+        durations: dict[tuple[int, bool], Histogram],
+        sop_classes: Container[str],
     ) -> None:
         self._traffic = traffic
         self._durations = durations
@@ -186,15 +195,17 @@ class _Watch:
 
     def performed(self, operation: OperationFacts) -> None:
         traffic = self._traffic
-        kind = (operation.command_field, operation.status, operation.is_ours)
+        is_ours = operation.is_ours
+        status = NOT_ANSWERED if is_ours and not operation.is_answered else operation.status
+        kind = (operation.command_field, status, is_ours)
         if kind not in traffic.operations:
             kind = _kind(*kind)
             traffic.operations.setdefault(kind, 0)
         traffic.operations[kind] += 1
-        self._durations[kind[0]].observe(operation.seconds)
-        if kind[0] == _STORE and (operation.status == 0 or operation.status & 0xF000 == 0xB000):
+        self._durations[kind[0], is_ours].observe(operation.seconds)
+        if kind[0] == _STORE and (status == 0 or is_warning(status)):
             uid = operation.sop_class_uid
-            transfers = traffic.sent if operation.is_ours else traffic.received
+            transfers = traffic.sent if is_ours else traffic.received
             transfers.count(uid if uid in self._sop_classes else OTHER, operation.size)
             if operation.durations is not None:
                 traffic.stages.observe(operation.durations)

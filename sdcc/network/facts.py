@@ -24,6 +24,19 @@ def refused(
     )
 
 
+def refused_by_tls(address: str, cause: str) -> RefusalFacts:
+    return RefusalFacts(
+        calling_ae="",
+        called_ae="",
+        address=address,
+        codes="",
+        rule="tls",
+        cause=cause,
+        is_local=False,
+        is_remote=False,
+    )
+
+
 def performed(
     performance: Performance, outcome: Outcome, seconds: float, *, is_answered: bool
 ) -> OperationFacts:

@@ -136,7 +136,9 @@ class AcceptorProtocol(Connection):
         super().connectionLost(reason)
         self._end(Ending.CONNECTION_LOST, "the connection was lost")
         if not self._is_in_log and self._tls_cause:
-            self._log_stranger("{name} refused, TLS: {cause}", cause=self._tls_cause)
+            cause = self._tls_cause
+            self._surroundings.observers.refused(partial(facts.refused_by_tls, self._address, cause))
+            self._log_stranger("{name} refused, TLS: {cause}", cause=cause)
         elif not self._is_in_log and self._has_sent:
             self._log_stranger("{name} left before its A-ASSOCIATE-RQ was whole")
         ensureDeferred(self._settle()).addErrback(self._program_fault)

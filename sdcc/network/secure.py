@@ -11,7 +11,6 @@ from ipaddress import ip_address
 from typing import cast
 
 from OpenSSL import SSL
-from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
@@ -120,7 +119,9 @@ class SecureTransport(TLSMemoryBIOProtocol):
         if isinstance(reason.value, SSL.Error):
             return connection.verdict or reasons.of_error(reason.value)
         if self._first_byte is not None and connection.get_peer_finished() is None:
-            return "the peer left within the handshake"
+            return (
+                "the handshake had not ended" if self.disconnecting else "the peer left within the handshake"
+            )
         return ""
 
 
@@ -170,7 +171,7 @@ class _Handshake(Protocol):
         verify = verify_certificate_hostname if _is_name(self._name) else verify_certificate_ip_address
         try:
             verify(certificate.to_cryptography(), self._name)
-        except (VerificationError, CertificateError, ValueError):  # not its name, or none, or unreadable
+        except Exception:  # it is not its name, or there is none, or what is there cannot be read
             self._fail(f"the certificate of {name_of(certificate)!r} is not for {self._name}")
             self.transport.abortConnection()
             return
@@ -206,7 +207,8 @@ class TLSSecurity:
         self._certificates.load()
 
     async def renewed(self, run_in_thread: RunInThread, settings: TLS | None = None) -> Callable[[], None]:
-        """Read them again; gives what has them used for the connections that come.
+        """Read them, again or for the first time; gives what has them used for the connections that come, and
+        watched.
 
         :param settings: another `[tls]`; None: the same.
 

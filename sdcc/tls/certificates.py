@@ -49,8 +49,8 @@ class Certificates:
         self._in_use = _made(self._settings)
 
     async def renewed(self, run_in_thread: RunInThread, settings: TLS | None = None) -> Callable[[], None]:
-        """Read the files again; gives what has them used for the connections that come. Those that are open
-        go on as they are.
+        """Read the files, again or for the first time; gives what has them used for the connections that
+        come, and watched. Those that are open go on as they are.
 
         :param settings: another `[tls]`; None: the same.
 
@@ -61,10 +61,9 @@ class Certificates:
 
         def use() -> None:
             self._settings, self._in_use = wanted, made
-            log.info("{line}", line=f"the certificates of [tls] are read again: {self._described}")
-            if self._next_look is not None:
-                self.stop()
-                self.watch()
+            log.info("{line}", line=f"the certificates of [tls] were read: {self._described}")
+            self.stop()
+            self.watch()
 
         return use
 

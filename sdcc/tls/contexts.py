@@ -47,6 +47,13 @@ class Connection(SSL.Connection):
     def __init__(self, context: SSL.Context) -> None:
         super().__init__(context, None)
 
+    def do_handshake(self) -> None:
+        """Twisted knows no peer that takes leave, by close_notify, before the end: it is one that is gone."""
+        try:
+            super().do_handshake()
+        except SSL.ZeroReturnError:
+            raise SSL.SysCallError(-1, "Unexpected EOF") from None
+
 
 def server_context(credentials: Credentials) -> SSL.Context:
     """For connections that peers open.
@@ -82,7 +89,7 @@ def name_of(certificate: X509) -> str:
     """The name in a peer's certificate, of which OpenSSL takes some that cannot be read any further."""
     try:
         return common_name(certificate.to_cryptography())
-    except ValueError:
+    except Exception:  # of many types, and raised within OpenSSL it would end more than this handshake
         return "(unreadable)"
 
 

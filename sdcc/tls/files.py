@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from cryptography.x509 import Certificate, load_pem_x509_certificates
+from cryptography.x509 import Certificate, InvalidVersion, load_pem_x509_certificates
 from cryptography.x509.oid import NameOID
 
 from sdcc.config import TLS
@@ -86,8 +86,12 @@ class _Reading:
             return ()
         try:
             return tuple(load_pem_x509_certificates(data))
-        except ValueError:
-            self.problems.append(f"[tls].{key}: {path} is no certificate in PEM")
+        except (ValueError, InvalidVersion) as error:
+            is_pem = b"-----BEGIN CERTIFICATE-----" in data
+            problem = (
+                f"holds a certificate that cannot be read: {error}" if is_pem else "is no certificate in PEM"
+            )
+            self.problems.append(f"[tls].{key}: {path} {problem}")
             return ()
 
     def private_key(self, path: Path) -> PrivateKeyTypes | None:
@@ -112,10 +116,13 @@ class _Reading:
 
 
 def _fits(key: PrivateKeyTypes, certificate: Certificate) -> bool:
-    own, certified = (
-        public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for public in (key.public_key(), certificate.public_key())
-    )
+    try:
+        own, certified = (
+            public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            for public in (key.public_key(), certificate.public_key())
+        )
+    except (ValueError, UnsupportedAlgorithm):  # a kind of key that is none for TLS either
+        return False
     return own == certified
 
 

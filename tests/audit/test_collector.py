@@ -135,6 +135,45 @@ def test_a_connection_that_is_lost_is_opened_again(scene: Scene) -> None:
     assert (scene.line.sent, scene.line.opened) == ([b"1"], 2)
 
 
+def test_a_collector_that_keeps_up_again_is_told_of(
+    scene: Scene, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its next outage would not be, nor what was lost in this one."""
+    monkeypatch.setattr(scene.collector._backlog, "_maximum", 2)
+    scene.collector.start()
+    scene.line.room = 0
+    for line in (b"1", b"2", b"3"):
+        scene.collector.write(line)
+    scene.line.room = 1000
+    scene.line.resumed()
+    scene.line.lost("the connection was lost")
+    scene.clock.advance(FIRST_RETRY)
+    assert scene.line.sent == [b"1", b"2"]
+    assert [line.removeprefix("The audit trail ").partition(" udp:collector:514")[::2] for line in lines] == [
+        ("cannot be written to", ": it does not keep up. Messages wait, up to 0 MiB"),
+        ("is written to", " again; messages lost: 1"),
+        ("cannot be written to", ": the connection was lost. Messages wait, up to 0 MiB"),
+        ("is written to", " again; messages lost: 0"),
+    ]
+
+
+def test_a_way_that_opens_and_takes_nothing_is_no_end_of_an_outage(scene: Scene, lines: list[str]) -> None:
+    send = scene.line.send
+
+    def fail(line: bytes) -> None:
+        raise refused()
+
+    scene.line.send = fail  # type: ignore[method-assign]
+    scene.collector.start()
+    scene.collector.write(b"1")
+    for pause in (1, 2, 4):
+        scene.clock.advance(pause)
+    assert (scene.line.opened, len(lines)) == (4, 1)
+    scene.line.send = send  # type: ignore[method-assign]
+    scene.clock.advance(8)
+    assert (scene.line.sent, len(lines)) == ([b"1"], 2)
+
+
 def test_a_line_that_is_too_long_costs_no_other(scene: Scene, lines: list[str]) -> None:
     scene.collector.start()
     scene.collector.write(b"too long")

@@ -93,6 +93,16 @@ def test_a_refusal_of_who_has_no_title() -> None:
     assert participants(root)[1] == ("<none>", False, None, "192.0.2.9")
 
 
+def test_a_peer_that_tls_did_not_let_in() -> None:
+    refusal = replace(REFUSAL, calling_ae="", called_ae="", codes="", rule="tls", cause="it has expired")
+    root = checked("A.5.3.11", events.refused(NODE, refusal, NOW))
+    assert root.find(".//EventTypeCode").get("csd-code") == "110126"
+    assert root.find(".//EventOutcomeDescription").text == "not let in: tls"
+    assert participants(root)[1] == ("<none>", False, None, "192.0.2.9")
+    [detail] = root.iter("ParticipantObjectDetail")
+    assert b64decode(detail.get("value")) == b"it has expired"
+
+
 def test_alerts_that_are_only_counted() -> None:
     root = checked("A.5.3.11", events.more_refused(NODE, Withheld(1234, "192.0.2.9", 900), 10.0, NOW))
     assert root.find(".//EventOutcomeDescription").text == (

@@ -76,6 +76,14 @@ def test_a_disk_that_fills_up_within_a_line_costs_none(path: Path, monkeypatch: 
     assert path.read_bytes() == b"first\nseco\nsecond\n"
 
 
+def test_a_line_that_a_killed_process_left_torn_spoils_no_other(path: Path) -> None:
+    path.write_bytes(b"first\nseco")
+    file = LineFile(str(path))
+    file.append([b"1"])
+    file.append([b"2"])
+    assert path.read_bytes() == b"first\nseco\n1\n2\n"
+
+
 def test_after_a_sync_that_failed_all_is_written_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(file: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -234,11 +242,4 @@ def test_a_fault_of_the_program_is_an_outage_as_well(scene: Scene, lines: list[s
     scene.clock.advance(RETRY)
     assert scene.disk.batches == [[b"1"]]
     assert lines[0] == "Writing the audit trail failed"
-    scene.stop()
-
-
-def test_a_file_is_opened_anew_when_it_is_asked_for(scene: Scene) -> None:
-    scene.trail.start()
-    scene.trail.reopen()
-    assert scene.disk.closed == 1
     scene.stop()

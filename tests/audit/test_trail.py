@@ -46,9 +46,6 @@ class Destination:
     def write(self, line: bytes) -> None:
         self.lines.append(line)
 
-    def reopen(self) -> None:
-        self.calls.append("reopen")
-
     async def stop(self) -> None:
         self.calls.append("stop")
 
@@ -102,9 +99,9 @@ def operation(**fields: Any) -> OperationFacts:
     )
 
 
-def stored(study: str = "1.1", sop_class: str = CT, **fields: Any) -> OperationFacts:
+def stored(study: str = "1.1", sop_class: str = CT, patient: str = "", **fields: Any) -> OperationFacts:
     kept = StoredObject(
-        study=Study(study_instance_uid=study, patient_id=f"P{study}", patient_name="Doe"),
+        study=Study(study_instance_uid=study, patient_id=patient or f"P{study}", patient_name="Doe"),
         series=Series(series_instance_uid="1.2"),
         instance=Instance(sop_instance_uid="1.3", sop_class_uid=sop_class),
         file=StoredFile(
@@ -136,6 +133,17 @@ def test_what_an_association_has_stored_is_one_message_a_study_at_its_end(scene:
         f"DICOM Instances Transferred 0 1.2 1 of {CT} P1.2",
     ]
     assert scene.clock.getDelayedCalls() == []
+
+
+def test_two_patients_in_one_study_are_two_messages(scene: Scene) -> None:
+    watch = scene.open()
+    for patient in ("P1", "P2", "P1"):
+        watch.performed(stored(patient=patient))
+    watch.ended(Ending.RELEASED, "")
+    assert scene.destination.recorded == [
+        f"DICOM Instances Transferred 0 1.1 2 of {CT} P1",
+        f"DICOM Instances Transferred 0 1.1 1 of {CT} P2",
+    ]
 
 
 def test_an_object_that_replaced_another_makes_it_an_update(scene: Scene) -> None:
@@ -242,8 +250,3 @@ def test_start_and_stop_are_the_first_and_the_last(scene: Scene) -> None:
 def test_a_configuration_that_was_changed_is_recorded_with_its_file(scene: Scene) -> None:
     scene.trail.configuration_changed(["[access].check_address"])
     assert scene.destination.recorded == ["Security Configuration 0 file:///sdcc.toml"]
-
-
-def test_reopening_is_the_destinations(scene: Scene) -> None:
-    scene.trail.reopen()
-    assert scene.destination.calls == ["reopen"]

@@ -147,11 +147,36 @@ def test_it_says_how_many_answers_a_query_may_have(
     assert "queries       at most 500 answers to each" in capsys.readouterr().out.splitlines()
 
 
+def test_it_says_where_the_audit_trail_goes(
+    configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--config", configured("audit.destination = 'udp:logs.example:514'"), "check"])
+    assert "audit trail   to udp:logs.example:514\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("log.file = 'none/sdcc.log'", "[log].file"),
+        ("audit.destination = 'none/audit.log'", "[audit].destination"),
+        ("http.endpoint = 'unix:none/http'", "[http].endpoint"),
+        ("manhole = { endpoint = 'unix:none/manhole', authorized_keys = 'keys' }", "[manhole].endpoint"),
+    ],
+)
+def test_a_file_or_socket_that_has_no_directory_is_a_problem(
+    configured: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, key: str
+) -> None:
+    assert f"{key}: {tmp_path}/none is no directory" in said_problems(configured(text), capsys)
+
+
 def test_it_says_where_metrics_and_health_are(
     configured: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["--config", configured("http.endpoint = 'unix:/run/sdcc/http'"), "check"])
-    assert "http          /metrics and /health on unix:/run/sdcc/http\n" in capsys.readouterr().out
+    assert "http          /metrics and /health on the socket /run/sdcc/http\n" in capsys.readouterr().out
+    main(["--config", configured("http.endpoint = 'tcp:0:interface='"), "check"])
+    words = "/metrics and /health on every address, any free port; other hosts can read them\n"
+    assert words in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -257,6 +282,7 @@ def test_programs_get_the_same_as_people(
     found = json.loads(line)
     assert "".join(f"{each['name']:13} {each['meaning']}\n" for each in found["meanings"]) == out
     assert [f"{problem}\n" for problem in found["problems"]] == [err]
+    assert found["warnings"] == []
     assert nothing == ""
 
 
@@ -308,3 +334,9 @@ def test_certificates_that_want_attention_are_warned_of(
     exposed, ending = capsys.readouterr().err.splitlines()
     assert exposed.startswith("warning: [tls].private_key: all users of this host may read")
     assert ending.startswith("warning: [tls].certificate: the certificate of 'server' in")
+    assert main(["--config", configured(TLS_PORT), "check", "--json"]) == 0
+    line, nothing = capsys.readouterr()
+    assert nothing == ""
+    found = json.loads(line)
+    assert found["problems"] == []
+    assert [f"warning: {warning}" for warning in found["warnings"]] == [exposed, ending]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sdcc.administration import place
 from sdcc.administration.place import CONTROL, address
 from sdcc.control import main
 
@@ -209,7 +210,40 @@ def test_a_server_that_ends_in_the_middle_has_not_answered(
 ) -> None:
     serve("host-1", drain=answer)
     assert ask("drain") == 1
-    assert capsys.readouterr() == ("", "it has closed the connection without an answer\n")
+    assert capsys.readouterr() == ("", "host-1: it has closed the connection without an answer\n")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Raw(b"no JSON\n"),
+        Raw(b"17\n"),
+        Raw(b"{}\n"),
+        Raw(b"[" * 100_000 + b"\n"),
+        {"state": "draining"},
+        ["draining"],
+        None,
+    ],
+)
+def test_the_answer_of_another_version_is_said_to_be_one(
+    answer: Any, ask: Ask, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after an upgrade, until the server is started anew."""
+    serve("host-1", drain=answer)
+    assert ask("drain") == 1
+    out, err = capsys.readouterr()
+    assert (out, err.startswith("host-1: its answer is not understood by sdccctl ")) == ("", True)
+
+
+def test_ctrl_c_ends_the_wait_with_a_word(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(directory: str) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, "processes", interrupted)
+    assert ask("status") == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
 
 
 def test_a_server_that_hangs_is_not_waited_for_longer_than_said(
@@ -222,7 +256,7 @@ def test_a_server_that_hangs_is_not_waited_for_longer_than_said(
         hanging.bind(str(folder / CONTROL))
         hanging.listen()
         assert ask("status", "--timeout", "0.1") == 1
-    assert capsys.readouterr() == ("", "no answer within 0.1 s\n")
+    assert capsys.readouterr() == ("", "host-1: no answer within 0.1 s\n")
 
 
 @pytest.mark.parametrize("arguments", [("abort", "0"), ("abort", "x"), ("log-level", "sdcc", "loud")])

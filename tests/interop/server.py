@@ -58,14 +58,16 @@ def until(condition, what=""):
 class Server:
     """A server that runs from its making until :meth:`stop`."""
 
-    def __init__(self, directory, configuration=CONFIGURATION, options=(), under=()):
+    def __init__(self, directory, configuration=CONFIGURATION, options=(), under=(), passed=()):
         """
         :param options: of twistd, beyond those that keep it in the foreground.
         :param under: the beginning of a command that runs it, and whose process becomes it.
+        :param passed: descriptors that it inherits.
         """
         self.directory = directory
         self._options = options
         self._under = under
+        self._passed = passed
         settings = tomllib.loads(configuration).get("storage", {})
         self.storage = directory / settings.get("directory", STORAGE)
         self.configuration = directory / "sdcc.toml"
@@ -82,6 +84,7 @@ class Server:
                 cwd=self.directory,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=self._passed,
             )
 
     def start(self):

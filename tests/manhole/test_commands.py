@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import Deferred
 
+from sdcc.control.synchronous import result
 from sdcc.interfaces.administration import CannotDo, IAdministration
 from sdcc.manhole.commands import COMMANDS, namespace
+from sdcc.manhole.expression import evaluated
 
 from .conftest import Administration, shown
 
@@ -39,6 +41,22 @@ def test_wrong_arguments_are_told_how_to_be_written() -> None:
         names["abort"]()
     with pytest.raises(CannotDo):
         names["abort"](9)
+
+
+def test_a_word_is_not_taken_for_yes() -> None:
+    names = namespace(Administration(), shown)
+    with pytest.raises(TypeError, match=r"^is_on is 'off', which is no bool; write drain\(is_on=True\)$"):
+        names["drain"]("off")
+    assert names["drain"](False)["state"] == "ready"
+
+
+def test_wrong_arguments_show_what_was_typed_and_nothing_of_ours() -> None:
+    names = namespace(Administration(), shown)
+    _, errors, _ = result(evaluated("abort('7')", names))
+    assert errors == (
+        'Traceback (most recent call last):\n  File "<manhole>", line 1, in <module>\n'
+        "TypeError: number is '7', which is no int; write abort(number)\n"
+    )
 
 
 def test_a_name_without_parentheses_says_what_it_is_for() -> None:

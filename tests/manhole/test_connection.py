@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from twisted.conch.ssh.keys import Key
 from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
@@ -100,6 +101,16 @@ def test_a_client_that_leaves_leaves_nothing(factory: Factory) -> None:
     connection.connectionLost()
     assert factory.clock.getDelayedCalls() == []
     assert factory.conch.connections == set()
+    assert connection.log_in(KEY) == "it has gone"
+
+
+def test_a_login_that_comes_while_it_is_cut_off_is_none(factory: Factory) -> None:
+    """As a socket tells of its end only later."""
+    connection, transport = factory.connect()
+    assert connection is not None
+    transport.protocol = Protocol()
+    factory.clock.advance(LOGIN_GRACE)
+    assert connection in factory.conch.connections
     assert connection.log_in(KEY) == "it has gone"
 
 

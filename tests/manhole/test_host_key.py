@@ -27,6 +27,22 @@ def test_it_is_made_for_its_owner_alone_and_stays(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["manhole_host_key"]
 
 
+def test_one_that_another_process_of_the_same_id_makes_meanwhile_is_the_key_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two containers that begin with the same storage directory."""
+    others = []
+
+    def late(source: Path, path: Path) -> None:
+        monkeypatch.undo()
+        others.append(host_key(tmp_path))
+        os.link(source, path)
+
+    monkeypatch.setattr(os, "link", late)
+    assert [host_key(tmp_path)] == others
+    assert os.listdir(tmp_path) == ["manhole_host_key"]
+
+
 def test_ssh_keygen_sees_the_fingerprint_that_the_log_shows(
     tmp_path: Path, fingerprint_of: Callable[[Path], str]
 ) -> None:

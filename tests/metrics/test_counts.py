@@ -48,18 +48,20 @@ def test_objects_and_bytes_are_counted_by_their_way(bench: Bench) -> None:
     watch.performed(store(size=1000))
     watch.performed(store(size=500))
     watch.performed(store(size=30, is_ours=True, durations=None))  # a C-GET's
-    watch.performed(store(size=4, is_ours=True, durations=None, status=0xB000))  # kept, with a warning
+    for status in (0xB000, 0x0107):  # kept, with a warning
+        watch.performed(store(size=4, is_ours=True, durations=None, status=status))
     assert bench.value("sdcc_objects_received_total", **PARTIES, sop_class=CT_NAME) == 2
     assert bench.value("sdcc_received_bytes_total", **PARTIES) == 1500
-    assert bench.value("sdcc_objects_sent_total", **PARTIES, sop_class=CT_NAME) == 2
-    assert bench.value("sdcc_sent_bytes_total", **PARTIES) == 34
+    assert bench.value("sdcc_objects_sent_total", **PARTIES, sop_class=CT_NAME) == 3
+    assert bench.value("sdcc_sent_bytes_total", **PARTIES) == 38
 
 
 def test_an_object_that_was_not_stored_is_none(bench: Bench) -> None:
     watch = bench.counts.opened(association())
     watch.performed(store(status=0xA700, durations=None))
     watch.performed(store(command_field=0x0020, durations=None))
-    assert bench.samples("sdcc_objects_received_total") == {}
+    watch.performed(store(status=0x0110, is_ours=True, is_answered=False, durations=None))
+    assert bench.samples("sdcc_objects_received_total") == bench.samples("sdcc_objects_sent_total") == {}
     assert bench.value("sdcc_received_bytes_total", **PARTIES) == 0
 
 
@@ -79,6 +81,18 @@ def test_operations_are_counted_by_invoker_command_and_status(bench: Bench) -> N
         ("C-STORE", "sdcc", "A700"): 1,
         ("C-ECHO", "peer", "0000"): 1,
     }
+
+
+def test_what_a_peer_never_answered_has_no_status_of_its_own(bench: Bench) -> None:
+    """Of what it asked for itself, and was gone for, SDCC's status is the outcome all the same."""
+    watch = bench.counts.opened(association())
+    watch.performed(store(status=0x0110, is_ours=True, is_answered=False, durations=None))
+    watch.performed(store(status=0x0110, is_ours=True, durations=None))
+    watch.performed(store(is_answered=False))
+    operations = {
+        (labels[3], labels[5]): count for labels, count in bench.samples("sdcc_operations_total").items()
+    }
+    assert operations == {("sdcc", "none"): 1, ("sdcc", "0110"): 1, ("peer", "0000"): 1}
 
 
 def test_the_stages_of_a_c_store_are_told_apart(bench: Bench) -> None:
@@ -101,9 +115,20 @@ def test_the_stages_of_a_c_store_are_told_apart(bench: Bench) -> None:
 def test_how_long_operations_take_is_told_by_command(bench: Bench) -> None:
     watch = bench.counts.opened(association())
     watch.performed(store(command_field=CommandField.C_FIND_RQ, seconds=3.0, durations=None))
-    assert bench.value("sdcc_operation_duration_seconds_bucket", command="C-FIND", le="2.5") == 0
-    assert bench.value("sdcc_operation_duration_seconds_bucket", command="C-FIND", le="5.0") == 1
-    assert bench.value("sdcc_operation_duration_seconds_count", command="C-ECHO") is None
+    name, labels = "sdcc_operation_duration_seconds", {"command": "C-FIND", "invoker": "peer"}
+    assert bench.value(f"{name}_bucket", **labels, le="2.5") == 0
+    assert bench.value(f"{name}_bucket", **labels, le="5.0") == 1
+    assert bench.value(f"{name}_count", command="C-ECHO", invoker="peer") is None
+
+
+def test_how_long_a_peer_takes_is_not_told_as_our_own_time(bench: Bench) -> None:
+    watch = bench.counts.opened(association())
+    watch.performed(store(seconds=0.25))
+    watch.performed(store(seconds=30.0, is_ours=True, durations=None))
+    assert bench.samples("sdcc_operation_duration_seconds_sum") == {
+        ("C-STORE", "peer"): 0.25,
+        ("C-STORE", "sdcc"): 30.0,
+    }
 
 
 # --- strangers ---

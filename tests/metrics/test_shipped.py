@@ -73,7 +73,7 @@ WORDS = {
     "invoker": {"peer", "sdcc"},
     "ending": {*Ending},
     "command": {"C-STORE"},
-    "status": {"0000"},
+    "status": {"0000", "FE00"},
 }
 
 

@@ -11,13 +11,16 @@ import pytest
 from twisted.internet.address import IPv4Address
 
 from sdcc.config import TLS, Access
+from sdcc.interfaces import Ending, Outcome
 from sdcc.network.protocol import READ_SIZE
 from sdcc.network.security import security
 from sdcc.tls import NotUsable
-from sdcc.upper_layer.pdu import AssociateAC, ReleaseRP, ReleaseRQ
+from sdcc.upper_layer.pdu import Abort, AssociateAC, ReleaseRP, ReleaseRQ
 
-from ..certificates import NOW, Authority
+from ..certificates import NOW, Authority, give_no_version
 from .calls import Awaited
+from .recording import Recorder, observers
+from .test_watching import end
 from .tls import Far, context, reloaded
 
 
@@ -158,6 +161,19 @@ def test_certificates_are_checked_and_what_is_wrong_is_one_line(open_port, tmp_p
     ]
 
 
+def test_who_counts_or_records_is_told_of_a_peer_that_is_not_let_in(port):
+    """Node authentication is what the certificates are for."""
+    recorder = Recorder()
+    at = port(observers=observers(recorder))
+    refused(at, context(at.authority.path))
+    [refusal] = recorder.refusals
+    assert (refusal.address, refusal.rule, refusal.codes) == ("192.0.2.7", "tls", "")
+    assert (refusal.calling_ae, refusal.is_local, refusal.is_remote) == ("", False, False)
+    assert refusal.cause.startswith("the peer shows no certificate")
+    at.connect().lose()
+    assert recorder.refusals == [refusal], "who says nothing is a balancer that looks"
+
+
 def test_a_strangers_certificate_that_cannot_be_read_is_refused_like_others(open_port, tmp_path, lines):
     """A PrintableString has no "@": OpenSSL takes it nevertheless."""
     shown = Authority(tmp_path, "other").sign("STR@NGER")
@@ -169,6 +185,16 @@ def test_a_strangers_certificate_that_cannot_be_read_is_refused_like_others(open
     assert lines == [
         "192.0.2.7:40000 refused, TLS: the certificate of '(unreadable)' is signed by none of the authorities"
     ]
+
+
+def test_a_strangers_certificate_of_no_version_that_there_is_is_refused_like_others(
+    open_port, tmp_path, lines
+):
+    shown = Authority(tmp_path, "other").sign("V4")
+    give_no_version(shown)
+    refused(open_port, context(open_port.authority.path, shown))
+    [line] = lines
+    assert line.startswith("192.0.2.7:40000 refused, TLS: the certificate of '(unreadable)' is ")
 
 
 def test_one_address_cannot_fill_the_log(open_port, lines):
@@ -192,6 +218,19 @@ def test_who_speaks_no_tls_is_told_apart(open_port, lines, data, cause):
     far.protocol.dataReceived(data)
     far.lose()
     assert lines == [f"192.0.2.7:40000 refused, TLS: {cause}"]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_takes_leave_within_the_handshake_has_left_within_it(open_port, lines, version):
+    client = context(open_port.authority.path)
+    client.maximum_version = version
+    far = open_port.connect(client)
+    with pytest.raises(ssl.SSLWantReadError):
+        far.tls.do_handshake()
+    far.pump()
+    far.protocol.dataReceived(b"\x15\x03\x03\0\2\1\0")  # close_notify
+    far.lose()
+    assert lines == ["192.0.2.7:40000 refused, TLS: the peer left within the handshake"]
 
 
 def test_who_says_nothing_leaves_no_line(open_port, lines):
@@ -227,6 +266,77 @@ def test_a_stop_ends_connections_in_their_handshake(open_port):
     assert far.is_gone
     far.lose()
     assert stopped.is_there
+
+
+# --- how an association ends ---
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def watched(port, recorder):
+    """A port, and one observer of its associations."""
+    return port(access=Access(unknown_callers="accept"), observers=observers(recorder))
+
+
+def as_plain(far: Far) -> SimpleNamespace:
+    """A peer as it is without TLS."""
+    return SimpleNamespace(send=far.send, lose=far.lose, protocol=far.protocol.wrappedProtocol)
+
+
+@pytest.mark.parametrize("ending", [*Ending])
+def test_each_ending_over_tls_is_told_once_by_its_kind(watched, build, recorder, ending):
+    far = watched.connect(address="127.0.0.1").shake()  # from elsewhere it may not retrieve
+    far.send(build.asking())
+    assert recorder.watch.facts.is_secure
+    far.received()
+    world, peer = watched.world, as_plain(far)
+    end(world, peer, build, ending)
+    assert recorder.watch.ending is ending
+    if ending not in (Ending.RELEASED, Ending.PEER_ABORT, Ending.CONNECTION_LOST):
+        assert isinstance(far.received()[-1], Abort)
+    if (
+        not far.is_gone and ending is not Ending.CONNECTION_LOST
+    ):  # until ARTIM expires, for the peer to close it
+        world.clock.advance(30)
+        assert far.is_gone
+    if ending is not Ending.CONNECTION_LOST:
+        far.lose()
+    assert len(recorder.watch.endings) == 1
+    assert world.clock.getDelayedCalls() == []
+    assert world.server.associations == {}
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_what_has_come_whole_is_told_before_the_end_of_a_stop(watched, build, recorder, is_cut):
+    far = watched.connect().shake()
+    far.send(build.request(), build.store())
+    far.received()
+    stopped = Awaited(watched.world.server.stop())
+    if is_cut:
+        watched.world.server.cut()
+        assert far.is_gone
+        far.lose()
+    assert recorder.watch.endings == []
+    watched.world.storage.operations[0].done.callback(Outcome(status=0))
+    [operation] = recorder.watch.operations
+    assert operation.is_answered is not is_cut
+    assert recorder.watch.ending is Ending.STOPPING
+    if not is_cut:
+        assert isinstance(far.received()[-1], Abort)
+        far.lose()
+    assert stopped.is_there
+
+
+def test_a_handshake_that_artim_ends_was_not_ended_by_the_peer(open_port, lines):
+    far = open_port.connect()
+    far.protocol.dataReceived(b"\x16\x03\x01\0\x10")
+    open_port.world.clock.advance(30)
+    far.lose()
+    assert lines == ["192.0.2.7:40000 refused, TLS: the handshake had not ended"]
 
 
 # --- the flow ---
@@ -270,8 +380,8 @@ def test_a_connection_that_is_lost_can_be_ended_as_often_as_one_likes(open_port,
     protocol, transport = far.protocol.wrappedProtocol, far.protocol
     getattr(transport, ends[0])()
     far.lose()
-    for end in ends:
-        getattr(transport, end)()
+    for name in ends:
+        getattr(transport, name)()
     protocol.cut()
     protocol.drained()
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError
 
@@ -104,6 +106,18 @@ def test_who_shows_another_is_told_nothing(call, authority, names, remote, expec
     assert line.why_not == (
         f"no connection to 127.0.0.1:104: TLS: the certificate of 'PACS' is not for {expected}"
     )
+
+
+def test_who_shows_a_name_of_a_kind_that_nobody_reads_is_told_nothing(call, authority, monkeypatch):
+    """An ediPartyName, which OpenSSL takes."""
+    edi_party = x509.UnrecognizedExtension(
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x07\xa5\x05\xa1\x03\x0c\x01A"
+    )
+    monkeypatch.setattr(x509, "SubjectAlternativeName", lambda names: edi_party)
+    line = call()
+    far = line.reached(server(authority, "127.0.0.1")).shake()
+    assert far.is_gone
+    assert line.why_not.endswith("TLS: the certificate of 'PACS' is not for 127.0.0.1")
 
 
 @pytest.mark.parametrize(

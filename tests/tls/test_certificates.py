@@ -64,7 +64,7 @@ def test_read_again_they_are_those_of_the_connections_that_come(
     authority.sign("server", end=20)
     reload(certificates)
     assert context(certificates) is not before
-    assert lines[0].startswith("the certificates of [tls] are read again: 'server', valid until ")
+    assert lines[0].startswith("the certificates of [tls] were read: 'server', valid until ")
 
 
 def test_files_that_cannot_be_used_change_nothing(

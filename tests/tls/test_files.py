@@ -13,7 +13,7 @@ from sdcc.config import TLS
 from sdcc.tls import NotUsable
 from sdcc.tls.files import common_name, concerns, read
 
-from ..certificates import DAY, NOW, Authority, pem, rsa_key
+from ..certificates import DAY, NOW, Authority, give_no_version, pem, rsa_key
 
 
 def problems(settings: TLS) -> list[str]:
@@ -47,6 +47,14 @@ def a_request(settings: TLS) -> str:
         "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----"
     )
     return f"[tls].certificate: {settings.certificate} is no certificate in PEM"
+
+
+def no_version(settings: TLS) -> str:
+    give_no_version(settings.certificate)
+    return (
+        f"[tls].certificate: {settings.certificate} holds a certificate that cannot be read: "
+        "3 is not a valid X509 version"
+    )
 
 
 def nothing(settings: TLS) -> str:
@@ -91,7 +99,17 @@ def an_encrypted_key(settings: TLS) -> str:
     )
 
 
-SPOILING = [a_request, nothing, missing, no_authority, key_missing, no_key, another_key, an_encrypted_key]
+SPOILING = [
+    a_request,
+    no_version,
+    nothing,
+    missing,
+    no_authority,
+    key_missing,
+    no_key,
+    another_key,
+    an_encrypted_key,
+]
 
 
 @pytest.mark.parametrize("spoil", SPOILING)

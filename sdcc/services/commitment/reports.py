@@ -22,7 +22,7 @@ from sdcc.conformance import (
     STORAGE_COMMITMENT_INSTANCE,
 )
 from sdcc.dimse.messages import EventReportRequest, Response
-from sdcc.dimse.status import Status
+from sdcc.dimse.status import Status, is_warning
 from sdcc.interfaces import (
     AssociationLost,
     CommitmentRequest,
@@ -51,8 +51,6 @@ GIVEN_UP_AFTER = datetime.timedelta(days=3)
 A_FAULT = "a fault of the program"
 #: Bytes of a Data Set that are handed over at once.
 BLOCK = 64 * 1024
-#: The peer has taken the report all the same (PS3.7 C.3, C.4).
-WARNINGS = frozenset({0x0001, 0x0107, 0x0116})
 
 CONTEXT = ProposedContext(
     id=1,
@@ -119,7 +117,7 @@ class Reports:
         )
         response: Response = await requests.request(context.id, message, _blocks(data_set))
         status = response.status
-        if status != Status.SUCCESS and status not in WARNINGS and status >> 12 != 0xB:
+        if status != Status.SUCCESS and not is_warning(status):
             raise NotTaken(f"N-EVENT-REPORT was answered {status:04X} {response.error_comment}".rstrip())
 
 

@@ -84,6 +84,9 @@ class _Find:
                 fault=fault,
             )
             return self._ended(Status.OUT_OF_RESOURCES, "The index cannot be read, see the log")
+        except Exception:  # the boundary of an operation: what was asked is recorded all the same
+            self._log.failure("C-FIND of {ae} failed", ae=self._session.provenance.calling_ae)
+            return self._ended(Status.PROCESSING_FAILURE, "A fault of the program")
 
     async def _answer(self, question: Question) -> Outcome:
         conversation = self._conversation

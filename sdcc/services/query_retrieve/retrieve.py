@@ -159,6 +159,9 @@ class _Retrieval:
             return await self._retrieve(query)
         except AssociationLost as lost:  # nobody hears the answer, but what was sent is recorded
             return self._ended(Status.PROCESSING_FAILURE, str(lost))
+        except Exception:  # the boundary of an operation: what was sent before is recorded all the same
+            self._log.failure("{whose} failed", whose=self._whose)
+            return self._ended(Status.PROCESSING_FAILURE, "A fault of the program")
 
     async def _retrieve(self, query: Query) -> Outcome:
         """:raises AssociationLost: who asked is gone."""

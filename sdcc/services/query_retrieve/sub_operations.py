@@ -11,15 +11,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from sdcc.conformance import IMPLICIT_VR_LITTLE_ENDIAN
-from sdcc.dimse.status import Status
+from sdcc.dimse.status import Status, is_warning
 from sdcc.interfaces import AssociationLost, IConversation, Outcome, SubOperations
 
 #: Bytes of the longest value of an UI in Explicit VR; a list of more UIDs than this can hold is cut.
 LONGEST_LIST = 0xFFFE
 #: Different reasons of failures that are told apart.
 MOST_REASONS = 10
-#: Warnings of a C-STORE beside Bxxx (PS3.7 Annex C): attributes not known, or out of their range.
-_WARNINGS = frozenset({0x0001, 0x0107, 0x0116})
 #: (0008,0058)
 _FAILED_LIST = (0x0008, 0x0058)
 
@@ -49,7 +47,7 @@ class Tally:
         """Count what a peer answered; gives the reason where it took nothing."""
         if status == Status.SUCCESS:
             self.completed += 1
-        elif status >> 12 == 0xB or status in _WARNINGS:
+        elif is_warning(status):
             self.warning += 1
         else:
             reason = f"the destination answered {status:04X}H"

@@ -224,12 +224,14 @@ def test_an_index_that_fails_is_out_of_resources_and_in_the_log(perform, fault):
     assert formatEvent(event) == f"C-FIND of CT01: the index cannot be read: {fault}"
 
 
-def test_a_fault_of_the_program_is_none_of_the_index(begin):
-    index = Index(1, RuntimeError("a fault"))
-    done = ensureDeferred(begin(index).complete())
+def test_a_fault_of_the_program_is_none_of_the_index_and_what_was_asked_is_known(perform):
+    with capturedLogs() as logged:
+        outcome = perform(Index(1, RuntimeError("a fault")))
 
-    done.addErrback(lambda failure: failure.type)
-    assert done.result is RuntimeError
+    assert (outcome.status, outcome.comment) == (0x0110, "A fault of the program")
+    assert outcome.identifier
+    [event] = logged
+    assert event["log_failure"].type is RuntimeError
 
 
 def test_a_bad_identifier_names_its_element_and_asks_nothing(perform):

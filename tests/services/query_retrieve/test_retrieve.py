@@ -505,6 +505,17 @@ def test_a_requestor_that_is_gone_ends_the_operation(rig, way):
     assert len(peer(rig, way).received) == 1
 
 
+@BOTH
+def test_a_fault_of_the_program_leaves_what_was_sent_on_record(rig, way, logged):
+    rig.add("1.1", "1.2", "1.3")
+    rig.index.fault, rig.index.fault_after = RuntimeError("a fault"), 2
+    outcome = getattr(rig, way)().result
+    assert (outcome.status, outcome.comment) == (0x0110, "A fault of the program")
+    assert transferred(outcome) == {"1.2": ("P1.2", {CT: 2})}
+    assert outcome.identifier
+    assert [event["log_failure"].type for event in logged if "log_failure" in event] == [RuntimeError]
+
+
 def test_a_file_that_fails_in_the_midst_of_a_get_ends_the_operation(rig):
     rig.add("1.1", "1.2", data=b"long enough!")
     rig.objects.faults["objects/1.1.dcm"] = 2
