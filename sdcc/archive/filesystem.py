@@ -37,7 +37,8 @@ class IFileSystem(Interface):
         """Open a file for reading."""
 
     def open_cached(path: str) -> int | None:
-        """Open a file for reading, if that waits for no disk; None: it may. Never raises or blocks."""
+        """Open a file for reading, if that waits for no disk; None: it may, or nobody knows yet, for nothing
+        was opened with :meth:`open_existing`. Never raises or blocks."""
 
     def read_cached(file: int, offset: int, length: int) -> bytearray:
         """Of a file of :meth:`open_cached`, as many bytes from an offset on as wait for no disk: fewer than
@@ -96,17 +97,29 @@ class IFileSystem(Interface):
 class FileSystem:
     """The operating system's. Where it lies must know hard links and flock."""
 
+    def __init__(self) -> None:
+        #: Whether the disk says what it has in memory; None: not known. Once something does not, nothing is
+        #: asked any more: to open it has perhaps waited for another host.
+        self._tells_what_is_cached: bool | None = None
+
     def create(self, path: str) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
 
     def open_existing(self, path: str) -> int:
-        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would be waited for
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would be waited for
+        if self._tells_what_is_cached is None:
+            self._tells_what_is_cached = cached.is_answered(file)
+        return file
 
     def open_cached(self, path: str) -> int | None:
-        return cached.open_cached(path)
+        return cached.open_cached(path) if self._tells_what_is_cached else None
 
     def read_cached(self, file: int, offset: int, length: int) -> bytearray:
-        return cached.read_cached(file, offset, length)
+        data = cached.read_cached(file, offset, length)
+        if data is None:
+            self._tells_what_is_cached = False
+            return bytearray()
+        return data
 
     def status(self, file: int) -> os.stat_result:
         return os.fstat(file)

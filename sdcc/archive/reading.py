@@ -67,12 +67,7 @@ async def _blocks(
 
     ahead = next_block()
     try:
-        while block := await ahead:
-            if isinstance(block, OSError):
-                raise block
-            if file.is_read:
-                yield block
-                return
+        while (block := await ahead) and not isinstance(block, OSError) and not file.is_read:
             ahead = next_block()
             yield block
     finally:
@@ -80,6 +75,10 @@ async def _blocks(
             closing.add(file.close)
         elif not file.is_closed:
             run_in_thread(file.close)  # not waited for: whoever drops a generator cannot
+    if isinstance(block, OSError):
+        raise block
+    if block:
+        yield block  # the last, over which the reader may take its time: nothing is open any more
 
 
 class Closing:
@@ -158,9 +157,7 @@ class _File:
         if file is None or position is None:
             return None
         length = min(self._block, self._end - position)
-        is_last = position + length == self._end
-        # After the last block there must be nothing.
-        block = self._fs.read_cached(file, position, length + is_last)
+        block = self._fs.read_cached(file, position, length)
         if len(block) != length:
             return None
         self._position = position + length
@@ -172,7 +169,10 @@ class _File:
         self._file = file
         with suppress(ValueError):
             start = data_set_offset(bytes(self._fs.read_cached(file, 0, COUNTED_FROM)))
-            self._begin_at(start, start + self._data_set_size)
+            end = start + self._data_set_size
+            # It must end there, which is to be seen before anything of it is given.
+            if len(self._fs.read_cached(file, end - 1, 2)) == 1:
+                self._begin_at(start, end)
         return self._position is not None
 
     def read(self) -> bytes | OSError:

@@ -108,7 +108,9 @@ class Completion:
         while not self._is_stopping and (uids := self._watched.take(until, PORTION)):
             await self._settle(uids)
         oldest = self._watched.oldest
-        if self._call is None and oldest is not None and not self._is_stopping:
+        if oldest is not None and not self._is_stopping:
+            if self._call is not None:  # of a study that was registered meanwhile, whose time is over later
+                self._call.cancel()
             rest = max(0.0, oldest + self._stable_after + LEEWAY - self._clock.seconds())
             self._call = self._clock.callLater(rest, self._come_back)
 

@@ -9,7 +9,6 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 from zope.interface.verify import verifyObject
 
-from sdcc.archive.filesystem import FileSystem
 from sdcc.archive.reading import BLOCK, SMALL, Closing
 from sdcc.interfaces import IScratchFile, OutOfResources
 
@@ -113,7 +112,10 @@ def cached(make_store, threads):
         store = make_store()
         stores.append(store)
         file, data = received(store, size)
-        assert FileSystem().open_cached(store.objects.absolute(file.path)), "this kernel does not tell"
+        store.disk.close(store.disk.open_existing(store.objects.absolute(file.path)))
+        if (again := store.disk.real.open_cached(store.objects.absolute(file.path))) is None:
+            pytest.skip("this disk does not tell what the kernel has in memory")
+        store.disk.real.close(again)
         store.disk.calls.clear()
         store.disk.is_cached = True
         store.objects._run_in_thread = store.objects._closing._run_in_thread = threads
@@ -183,6 +185,28 @@ def test_a_file_in_memory_that_is_not_of_the_size_that_was_received(cached, rece
         assert "the Data Set is not of the size" in str(reading.result.value)
         reading.addErrback(lambda _: None)
     assert store.disk.called("close") == [file.path] * 2
+
+
+def test_a_large_file_in_memory_that_became_longer_is_not_begun(cached, received, build, threads):
+    """What was begun could be ended only by an abort, with all that is to come."""
+    store, file, _ = cached(received, SMALL + 4 * BLOCK)
+    with (store.root / file.path).open("ab") as opened:
+        opened.write(b"\0\0")
+    first = ensureDeferred(anext(store.objects.read(file.path, file.data_set_size)))
+    threads.run_all()
+    assert first.result.check(OSError)
+    first.addErrback(lambda _: None)
+
+
+def test_who_takes_long_over_the_last_block_keeps_nothing_open(cached, received, build, threads):
+    store, file, data = cached(received, 10)
+    iterator = store.objects.read(file.path, file.data_set_size)
+    assert build.result_of(anext(iterator)) == data
+    store.clock.advance(Closing.PAUSE)
+    threads.run()
+    assert store.disk.called("close") == [file.path]
+    build.result_of(iterator.aclose())
+    assert threads.waiting == []
 
 
 # --- what cannot be read ---------------------------------------------------------------------

@@ -90,6 +90,32 @@ def test_a_study_can_become_stable_again(bench: Any) -> None:
     assert bench.states.asked == [["1.2"], ["1.2"]]
 
 
+def test_who_sends_while_another_study_is_decided_keeps_no_third_one_waiting(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server that is never idle every decision is such a moment."""
+    decided: Deferred[None] = Deferred()
+    make_stable = bench.states.make_stable
+
+    async def make_stable_slowly(*arguments: Any, **keywords: Any) -> Any:
+        await decided
+        return await make_stable(*arguments, **keywords)
+
+    monkeypatch.setattr(bench.states, "make_stable", make_stable_slowly)
+    bench.receive("1")
+    bench.time.pass_by(10)
+    bench.receive("2")
+    bench.time.pass_by(50 + LEEWAY)
+    bench.receive("3")
+    decided.callback(None)
+    assert bench.states.asked == [["1"]]
+    bench.time.pass_by(10)
+    assert bench.states.asked == [["1"], ["2"]]
+    bench.time.pass_by(50 + LEEWAY)
+    assert bench.states.asked == [["1"], ["2"], ["3"]]
+    stop(bench)
+
+
 def test_studies_at_once_share_transactions(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(completion, "PORTION", 2)
     for uid in ("1", "2", "3"):

@@ -328,6 +328,32 @@ def test_what_is_cut_piece_by_piece_goes_out_as_soon_as_it_is_known_not_to_be_th
     assert (control, sent + data) == (2, given_)
 
 
+@given(
+    st.lists(st.binary(max_size=40)),
+    st.integers(8, 60),
+    st.integers(0, 200),
+    st.binary(max_size=10),
+    st.booleans(),
+)
+def test_portions_are_the_same_pdus_several_at_once(chunks, maximum_length, length, before, is_told):
+    """Whether the last chunk is known to be the last or not; whole ones, as many as were asked for."""
+    room = fragment_room(maximum_length)
+    cutter = Cutter(5, is_command=False, room=room)
+    portions = []
+    for number, chunk in enumerate(chunks, 1):
+        is_last = is_told and number == len(chunks)
+        portions += cutter.portions(chunk, length, before=b"" if portions else before, is_last=is_last)
+    if not (is_told and chunks):
+        portions.append((b"" if portions else before) + cutter.end())
+    assert (
+        b"".join(portions) == before + b"".join(fragments(5, b"", chunks, maximum_length=maximum_length))[12:]
+    )
+    pdu = 12 + room
+    longest = max(length // pdu, 1) * pdu
+    assert all(len(portion) <= longest + len(before) for portion in portions[:-1])
+    assert len(portions[-1]) <= longest + len(before) + pdu, "the last PDU is with those before it"
+
+
 @pytest.mark.parametrize("maximum_length", [0, OWN_MAXIMUM_LENGTH + 2, 0xFFFFFFFF])
 def test_without_a_lower_limit_of_the_peer_our_own_holds(maximum_length):
     """What is held until a fragment is full is bounded, whatever a peer announces."""

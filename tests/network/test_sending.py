@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.task import Clock
 
@@ -36,8 +39,10 @@ class Bench:
     def _progressed(self) -> None:
         self.progress += 1
 
-    def stream(self, data_set: AsyncIterator[bytes], context_id: int = 3) -> Deferred[None]:
-        return ensureDeferred(self.sender.stream(context_id, COMMAND, data_set))
+    def stream(
+        self, data_set: AsyncIterator[bytes], context_id: int = 3, length: int | None = None
+    ) -> Deferred[int]:
+        return ensureDeferred(self.sender.stream(context_id, COMMAND, data_set, length))
 
     def whole(self, *data: bytes, context_id: int = 3) -> bytes:
         return b"".join(fragments(context_id, COMMAND, data, maximum_length=self.maximum_length))
@@ -89,6 +94,44 @@ def test_a_streamed_message_is_what_the_whole_one_would_be(
 ) -> None:
     assert bench.stream(build.chunks(*data)).called
     assert b"".join(bench.sent) == bench.whole(*data)
+
+
+async def given_as(chunks: list[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+@given(
+    st.lists(st.binary(max_size=50)),
+    st.one_of(st.integers(8, 40), st.sampled_from([0, 16384])),
+    st.sampled_from([None, -1, 0, 1]),
+)
+def test_whatever_length_was_told_no_byte_is_lost_or_made_up(
+    chunks: list[bytes], maximum_length: int, error: int | None
+) -> None:
+    """Odd or none; from chunks of any length, empty ones too. A length that is wrong cuts no chunk: only
+    where one ends just there is the message whole."""
+    bench = Bench(maximum_length)
+    size = sum(map(len, chunks))
+    length = None if error is None else size + error
+    whole = chunks
+    if length is not None and length < size:
+        ends = [*itertools.accumulate(map(len, chunks))]
+        whole = chunks[: ends.index(length) + 1] if length in ends else chunks
+    done = bench.stream(given_as(chunks), length=length)
+    assert done.result == sum(map(len, whole))  # type: ignore[attr-defined]
+    assert b"".join(bench.sent) == bench.whole(*whole)
+
+
+def test_a_message_of_known_length_is_whole_with_its_last_byte(bench: Bench) -> None:
+    """Its last PDU does not wait for the end of the source, which is closed."""
+    source = Source()
+    done = bench.stream(source.chunks(), length=20_000)
+    source.give(bytes(10_000))
+    source.give(bytes(10_000))
+    assert done.called
+    assert source.is_closed
+    assert b"".join(bench.sent) == bench.whole(bytes(20_000))
 
 
 def test_nothing_is_sent_before_there_is_something_to_send(bench: Bench) -> None:
