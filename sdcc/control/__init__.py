@@ -10,40 +10,21 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import sdcc.lean  # noqa: F401, before all that imports pydicom
 from sdcc import __version__
 from sdcc.config import ConfigurationError, load
-from sdcc.control import (
-    abort,
-    associations,
-    check,
-    completion,
-    conformance,
-    drain,
-    echo,
-    explain,
-    instances,
-    limits,
-    log_level,
-    reindex,
-    reload,
-    remotes,
-    send,
-    shell,
-    status,
-    verify,
-)
 from sdcc.control.arguments import completed_as_file
 from sdcc.control.synchronous import INTERRUPTED
 
-#: In the order of the help.
+#: In the order of the help; each is a module.
 COMMANDS = (
-    *(check, instances, verify, reindex, conformance, echo, send, explain),
-    *(status, associations, abort, drain, reload, remotes, limits, log_level),
-    *(shell, completion),
+    *("check", "instances", "verify", "reindex", "conformance", "echo", "send", "explain"),
+    *("status", "associations", "abort", "drain", "reload", "remotes", "limits", "log-level"),
+    *("shell", "completion"),
 )
 
 #: The command could not be tried, as argparse has it for wrong arguments.
@@ -55,38 +36,56 @@ exit codes: 0 done, or yes; 1 failed, or no; 2 not tried, because of the argumen
 With no --config, every default holds and relative paths start at the current directory."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """What may be written after `sdccctl`."""
+def parser(commands: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """What may be written after `sdccctl`, or as much of it as these commands are."""
     top = argparse.ArgumentParser(
         prog="sdccctl",
         description="Look after SDCC, a DICOM server.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    config = top.add_argument(
-        "--config", metavar="FILE", type=Path, help="the configuration that the server runs with"
-    )
-    completed_as_file(config)
+    completed_as_file(_add_config(top))
     top.add_argument("--version", action="version", version=f"SDCC {__version__}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
+    added = top.add_subparsers(title="commands", metavar="COMMAND", dest="asked", required=True)
+    for command in commands:
+        import_module(f"sdcc.control.{command.replace('-', '_')}").add(added)
     top.set_defaults(parser=top)
     return top
+
+
+def _add_config(top: argparse.ArgumentParser) -> argparse.Action:
+    return top.add_argument(
+        "--config", metavar="FILE", type=Path, help="the configuration that the server runs with"
+    )
+
+
+def _wanted(arguments: Sequence[str]) -> Iterable[str]:
+    """The commands whose modules are needed: the one that is asked for, because all cost half a second."""
+    before = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    _add_config(before)
+    try:
+        _, rest = before.parse_known_args(arguments)
+    except argparse.ArgumentError:  # which the whole parser says better
+        return COMMANDS
+    is_enough = rest and rest[0] in COMMANDS and rest[0] != "completion"  # which is of all of them
+    return rest[:1] if is_enough else COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Perform what the command line asks for; give the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what the terminal has no letters for
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser(_wanted(arguments)).parse_args(arguments)
     try:
         configuration = load(options.config)
     except ConfigurationError as error:
-        if options.run is check.run and options.json:
-            return check.show_json([], error.problems)
+        if options.asked == "check" and options.json:
+            from sdcc.control.check import show_json  # noqa: PLC0415  # as it is loaded now
+
+            return show_json([], error.problems)
         print(error, file=sys.stderr)
-        return 1 if options.run is check.run else NOT_TRIED
+        return 1 if options.asked == "check" else NOT_TRIED
     try:
         code: int = options.run(options, configuration)
         sys.stdout.flush()

@@ -113,7 +113,7 @@ def test_what_is_wrong_is_said_to_programs_by_check_alone(
     problem = f"{path}: [storage].threads = 0: allowed: a whole number from 1 to 256"
     assert main(["--config", path, "check", "--json"]) == 1
     out, err = capsys.readouterr()
-    assert (json.loads(out), err) == ({"meanings": [], "problems": [problem]}, "")
+    assert (json.loads(out), err) == ({"meanings": [], "problems": [problem], "warnings": []}, "")
     assert main(["--config", path, "conformance", "--json"]) == 2
     assert capsys.readouterr() == ("", f"{problem}\n")
 
@@ -187,3 +187,17 @@ def test_a_terminal_without_the_letters_gets_escapes(
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, "ascii"))
     assert main(["--config", config, "instances"]) == 0
     assert rb"M\xfcller^J\xf6rg" in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("instances",), ("--config", "check", "instances"), ("--config=check", "instances")]
+)
+def test_a_command_waits_for_no_other_to_be_imported(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    program = "import sys\nfrom sdcc.control import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)"
+    (tmp_path / "check").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    loaded = {name for name in done.stdout.split() if name.startswith("sdcc.control.")}
+    assert "sdcc.control.instances" in loaded
+    assert not loaded & {f"sdcc.control.{name}" for name in ("check", "echo", "send", "status", "shell")}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sdcc.administration import place
-from sdcc.administration.place import CONTROL, address
+from sdcc.administration.place import address
 from sdcc.control import main
 
 #: What a server answers to a command: a result, or one of these.
@@ -46,7 +46,8 @@ def serve(storage: Path) -> Iterator[Serve]:
 
             folder = storage / "incoming" / f"{process}-t0k3n"
             folder.mkdir(parents=True)
-            server = ends.enter_context(socketserver.UnixStreamServer(str(folder / CONTROL), Answers))
+            name = ends.enter_context(address(str(folder)))
+            server = ends.enter_context(socketserver.UnixStreamServer(name, Answers))
             threading.Thread(target=server.serve_forever, args=(0.01,)).start()
             ends.callback(server.shutdown)
             return requests
@@ -252,8 +253,8 @@ def test_a_server_that_hangs_is_not_waited_for_longer_than_said(
     """The kernel takes the connection though nobody accepts it."""
     folder = storage / "incoming" / "host-1-t0k3n"
     folder.mkdir(parents=True)
-    with socket.socket(socket.AF_UNIX) as hanging:
-        hanging.bind(str(folder / CONTROL))
+    with socket.socket(socket.AF_UNIX) as hanging, address(str(folder)) as name:
+        hanging.bind(name)
         hanging.listen()
         assert ask("status", "--timeout", "0.1") == 1
     assert capsys.readouterr() == ("", "host-1: no answer within 0.1 s\n")
