@@ -77,5 +77,6 @@ def test_a_daemon_that_cannot_start_says_so_before_it_is_one(tmp_path, taken_por
     # twistd's child tells its parent first, and then removes it
     until(lambda: not (tmp_path / "sdcc.pid").exists(), "no process file is left")
     log = tmp_path / "sdcc.log"
-    until(lambda: f"cannot listen on 127.0.0.1:{taken_port}" in log.read_text(), "the log says it too")
+    line = f"cannot listen on 127.0.0.1:{taken_port}"
+    until(lambda: log.exists() and line in log.read_text(), "the log says it too")
     assert "Traceback" not in log.read_text()
