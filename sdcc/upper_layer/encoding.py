@@ -143,7 +143,7 @@ def _encode(item: Item) -> bytes:
 
 
 #: Our own items: few, and short.
-_remembered_encoded = lru_cache(maxsize=512)(_encode)
+_remembered_encoded = lru_cache(maxsize=1024)(_encode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _decode(kind: type[KnownItem], value: bytes) -> KnownItem:
     return item
 
 
-_remembered_decoded = lru_cache(maxsize=512)(_decode)
+_remembered_decoded = lru_cache(maxsize=1024)(_decode)
 
 
 def of_kind(items: Iterable[Item], kind: type[ItemT]) -> tuple[ItemT, ...]:

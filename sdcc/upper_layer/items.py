@@ -256,6 +256,7 @@ class RoleSelection(KnownItem):
     """PS3.7 D.3.3.4: the roles that the association-requestor is to have."""
 
     item_type = ItemType.ROLE_SELECTION
+    comes_again = True
 
     sop_class_uid: str
     scu: bool

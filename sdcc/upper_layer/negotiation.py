@@ -67,9 +67,8 @@ def accept(
     """
     may_retrieve = RETRIEVE_SERVICE in services
     answers = [_answer(context, sop_classes) for context in request.presentation_contexts]
-    for uid, role in _proposed_roles(request.user_information).items():
-        if may_retrieve and role.scp:
-            _leave_a_way_back(request.presentation_contexts, answers, sop_classes.get(uid))
+    if may_retrieve:
+        _leave_ways_back(request, answers, sop_classes)
     results = zip(request.presentation_contexts, answers, strict=True)
     accepted = {
         context.abstract_syntax: sop_classes[context.abstract_syntax]
@@ -102,16 +101,26 @@ def _answer(context: ProposedContext, sop_classes: Mapping[str, SOPClass]) -> An
     return AnsweredContext(id=context.id, result=ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED)
 
 
-def _leave_a_way_back(
-    proposed: Sequence[ProposedContext], answers: list[AnsweredContext], sop_class: SOPClass | None
+def _leave_ways_back(
+    request: AssociateRQ, answers: list[AnsweredContext], sop_classes: Mapping[str, SOPClass]
 ) -> None:
     """What a requestor that is to be given objects would like best may be what few of them lie in.
 
     So one of the contexts of a class is to have what all can be converted to, if it proposes that.
     """
-    if sop_class is None or sop_class.service != STORAGE_SERVICE:
-        return
-    places = [at for at, context in enumerate(proposed) if context.abstract_syntax == sop_class.uid]
+    places: dict[str, list[int]] = {}
+    for at, context in enumerate(request.presentation_contexts):
+        places.setdefault(context.abstract_syntax, []).append(at)
+    for uid, role in _proposed_roles(request.user_information).items():
+        sop_class = sop_classes.get(uid)
+        if role.scp and sop_class is not None and sop_class.service == STORAGE_SERVICE:
+            _leave_a_way_back(request.presentation_contexts, answers, places.get(uid, ()))
+
+
+def _leave_a_way_back(
+    proposed: Sequence[ProposedContext], answers: list[AnsweredContext], places: Sequence[int]
+) -> None:
+    """:param places: of the contexts of one class."""
     if any(answers[at].transfer_syntax in CONVERTED for at in places):
         return
     for at in reversed(places):  # what is preferred comes first, and stays

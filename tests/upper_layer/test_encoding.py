@@ -26,6 +26,7 @@ from sdcc.upper_layer.items import (
     ImplementationVersionName,
     MaximumLength,
     ProposedContext,
+    RoleSelection,
     TransferSyntax,
     UserInformation,
 )
@@ -135,7 +136,7 @@ def test_short_contexts_are_decoded_once_and_long_ones_are_not_kept(item: Callab
 
 def test_what_may_hold_a_secret_is_not_kept() -> None:
     kept = {kind for kind in IN_USER_INFORMATION.values() if kind.comes_again}
-    assert kept == {MaximumLength, ImplementationClassUID, ImplementationVersionName}
+    assert kept == {MaximumLength, ImplementationClassUID, ImplementationVersionName, RoleSelection}
     assert not UserInformation.comes_again
 
 
