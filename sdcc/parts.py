@@ -13,9 +13,7 @@ from sdcc.archive.objects import ObjectStore
 from sdcc.archive.tokens import Tokens
 from sdcc.audit.configured import audit_trail
 from sdcc.audit.trail import AuditTrail
-from sdcc.completion.command import Command
-from sdcc.completion.completion import Completion
-from sdcc.completion.notices import Deliver, Notices
+from sdcc.completion.configured import completion
 from sdcc.config import Configuration, ConfigurationError
 from sdcc.conformance import NO_NAME
 from sdcc.conversion.converter import Converter
@@ -44,9 +42,6 @@ from sdcc.services.verification import VerificationProvider
 from sdcc.threads import LooseThreads
 from sdcc.tls import NotUsable
 from sdcc.world import Reactor, WorkerThreads, World
-
-#: Commands that run at a time, and likewise requests to the site's service.
-AT_ONCE = 2
 
 
 def _names(configuration: Configuration) -> dict[str, str]:
@@ -149,7 +144,7 @@ class Parts:
         )
         self.limits = AssociationLimits(configuration.association.maximum_open)
         self.waiting = WaitingBytes()
-        self.completion = self._completion()
+        self.completion = completion(configuration.study, self.index.study_states, reactor, world.now)
         self.storage = StorageProvider(
             self.objects,
             self.index,
@@ -167,49 +162,11 @@ class Parts:
             CommitmentProvider(self.transactions, storage_threads.run, lambda: self.objects.refusal),
         )
 
-    def _completion(self) -> Completion | None:
-        """None: no study becomes stable."""
-        settings = self.configuration.study
-        if not settings.stable_after:
-            return None
-        notices = [
-            Notices(
-                means,
-                deliver,
-                self.index.study_states,
-                timeout=settings.timeout,
-                at_once=AT_ONCE,
-                clock=self._reactor,
-                now=self._world.now,
-            )
-            for means, deliver in self._means().items()
-        ]
-        return Completion(
-            self.index.study_states,
-            stable_after=settings.stable_after,
-            notices=notices,
-            clock=self._reactor,
-            now=self._world.now,
-        )
-
-    def _means(self) -> Mapping[str, Deliver]:
-        """By which the site is told of stable studies."""
-        settings = self.configuration.study
-        means: dict[str, Deliver] = {}
-        if settings.command:
-            means["command"] = Command(settings.command, processes=self._reactor, clock=self._reactor)
-        if settings.post:
-            from sdcc.completion.post import Post  # noqa: PLC0415  # twisted.web is for who has a use for it
-
-            means["post"] = Post(settings.post, self._reactor)
-        return means
-
     def _audit(self, lookup_threads: LooseThreads) -> AuditTrail | None:
         if self.configuration.audit is None:
             return None
-        threads = self._world.threads(
-            self._reactor, "audit", 1
-        )  # a disk that hangs is to hold up nothing else
+        # its own, because a disk that hangs is to hold up nothing else
+        threads = self._world.threads(self._reactor, "audit", 1)
         self.threads += (threads,)
         return audit_trail(
             self.configuration,

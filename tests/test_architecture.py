@@ -53,7 +53,7 @@ ROOMS = {
         *("conformance", "data_set", "dimse", "indexed", "interfaces", "pauses", "queries", "uid"),
         "upper_layer",
     },
-    "completion": {"interfaces", "lean", "pauses"},
+    "completion": {"config", "interfaces", "lean", "pauses"},
     "metrics": {"dimse", "health", "interfaces", "network"},
     "network": {
         *("allowance", "config", "conformance", "dimse", "interfaces", "lean", "printable", "services"),
