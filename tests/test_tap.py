@@ -51,7 +51,7 @@ def test_the_log_has_a_format(
     options = Options()
     options.parseOptions(["--config=sdcc.toml", *arguments])
     assert options.log is not None
-    Logger(namespace="sdcc", observer=options.log).warn("told")  # type: ignore[arg-type]
+    Logger(namespace="sdcc", observer=options.log).warn("told")
     options.log.stop()
     assert (tmp_path / "sdcc.log").read_text().startswith("{") is ("--log-format=text" not in arguments)
 
@@ -104,7 +104,7 @@ def test_what_keeps_it_from_starting_is_seen_in_the_terminal_too_where_the_log_i
         terminal.truncate(0)
         terminal.seek(0)
         log = Log(settings, where)
-        Logger(namespace="stderr", observer=log).error("a line")  # type: ignore[arg-type]
+        Logger(namespace="stderr", observer=log).error("a line")
         plainly(CannotStart, CannotStart("the port is taken"), None, log=log)
         assert terminal.getvalue() == seen
         log.stop()

@@ -52,13 +52,13 @@ class Surroundings:
     def __init__(self, uid: int) -> None:
         self.told = Told()
         self.clock = Clock()
-        self.factory = ControlFactory(self.told, self.clock, uid_of=lambda transport: uid)  # type: ignore[arg-type]
+        self.factory = ControlFactory(self.told, self.clock, uid_of=lambda transport: uid)
 
     def connect(self) -> Client:
         protocol = self.factory.buildProtocol(None)
         assert protocol is not None
         transport = StringTransport()
-        protocol.makeConnection(transport)  # type: ignore[arg-type]
+        protocol.makeConnection(transport)
         return Client(protocol, transport)
 
 

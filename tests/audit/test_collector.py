@@ -163,13 +163,13 @@ def test_a_way_that_opens_and_takes_nothing_is_no_end_of_an_outage(scene: Scene,
     def fail(line: bytes) -> None:
         raise refused()
 
-    scene.line.send = fail  # type: ignore[method-assign]
+    scene.line.send = fail
     scene.collector.start()
     scene.collector.write(b"1")
     for pause in (1, 2, 4):
         scene.clock.advance(pause)
     assert (scene.line.opened, len(lines)) == (4, 1)
-    scene.line.send = send  # type: ignore[method-assign]
+    scene.line.send = send
     scene.clock.advance(8)
     assert (scene.line.sent, len(lines)) == ([b"1"], 2)
 
@@ -186,7 +186,7 @@ def test_a_burst_that_fills_the_socket_is_no_outage(scene: Scene, lines: list[st
         taken += 1
         (full if taken % 3 == 0 else send)(line)
 
-    scene.line.send = two  # type: ignore[method-assign]
+    scene.line.send = two
     scene.collector.start()
     for number in range(9):
         scene.collector.write(b"%d" % number)
@@ -197,7 +197,7 @@ def test_a_burst_that_fills_the_socket_is_no_outage(scene: Scene, lines: list[st
 
 
 def test_a_socket_that_takes_nothing_for_long_is_one(scene: Scene, lines: list[str]) -> None:
-    scene.line.send = full  # type: ignore[method-assign]
+    scene.line.send = full
     scene.collector.start()
     scene.collector.write(b"1")
     for _ in range(16):
@@ -212,7 +212,7 @@ def test_a_socket_that_takes_nothing_for_long_is_one(scene: Scene, lines: list[s
 
 def test_a_stop_does_not_wait_for_a_full_socket(lines: list[str]) -> None:
     scene = Scene()
-    scene.line.send = full  # type: ignore[method-assign]
+    scene.line.send = full
     scene.collector.start()
     scene.collector.write(b"1")
     scene.stop()

@@ -142,7 +142,7 @@ class Scene:
     def __init__(self) -> None:
         self.disk = Disk()
         self.clock = Clock()
-        self.trail = AuditFile(self.disk, "audit.log", run, self.clock)  # type: ignore[arg-type]
+        self.trail = AuditFile(self.disk, "audit.log", run, self.clock)
 
     def stop(self) -> None:
         stopped = ensureDeferred(self.trail.stop())

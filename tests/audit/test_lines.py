@@ -39,7 +39,7 @@ class TCPCollector(Factory):
         self.received = b""
         self.waiting: tuple[int, Deferred[bytes]] | None = None
         self.connections: list[Any] = []
-        self.port: Any = reactor.listenTCP(0, self, interface="127.0.0.1")  # type: ignore[attr-defined]
+        self.port: Any = reactor.listenTCP(0, self, interface="127.0.0.1")
         self.number = self.port.getHost().port
 
     def buildProtocol(self, addr: object) -> Protocol:
@@ -64,7 +64,7 @@ class TCPCollector(Factory):
     def bytes(self, count: int) -> Deferred[bytes]:
         self.waiting = count, Deferred()
         _, waiting = self.waiting
-        waiting.addTimeout(30, reactor)  # type: ignore[arg-type]
+        waiting.addTimeout(30, reactor)
         self.look()
         return waiting
 
@@ -73,7 +73,7 @@ class TCPCollector(Factory):
 async def test_tcp_counts_its_octets_and_a_stop_sends_all_of_it() -> None:
     server = TCPCollector()
     line = TCPLine("collector", server.number, reactor, loopback)
-    collector = Collector(line, "tcp:collector", reactor)  # type: ignore[arg-type]
+    collector = Collector(line, "tcp:collector", reactor)
     collector.start()
     collector.write(b"first")
     assert await server.bytes(7) == b"5 first"

@@ -35,7 +35,7 @@ class Heard:
 @pytest.fixture
 def bench(states: Any, time: Any) -> Any:
     heard = Heard()
-    completion = Completion(states, stable_after=60.0, notices=[heard], clock=time.clock, now=time.now)  # type: ignore[list-item]
+    completion = Completion(states, stable_after=60.0, notices=[heard], clock=time.clock, now=time.now)
 
     def receive(uid: str = "1.2", number: int = 1) -> None:
         for _ in range(number):

@@ -177,7 +177,7 @@ def _range(random: Random, make: Any, values: tuple[Any, ...]) -> Matching:
         return SingleValue(ends[0])
     if random.random() < 0.4:
         ends[random.randrange(2)] = None
-    return make(*ends)  # type: ignore[no-any-return]
+    return make(*ends)
 
 
 def _text(random: Random, name: str) -> Matching:

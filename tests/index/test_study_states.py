@@ -287,7 +287,7 @@ def test_a_study_is_looked_up_however_many_are_not_stable(bench: Bench) -> None:
     on_postgresql = bench.states.mark == "%s"
     if on_postgresql:
         bench.engine.select("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
-    statement = inspect.getmodule(type(bench.states))._UNSTABLE  # type: ignore[union-attr]
+    statement = inspect.getmodule(type(bench.states))._UNSTABLE
     explain = f"EXPLAIN {'' if on_postgresql else 'QUERY PLAN'} {statement}"
     plan = str(bench.engine.select(explain, [["1.2"] if on_postgresql else '["1.2"]']))
     assert "study_by_stable_at" not in plan

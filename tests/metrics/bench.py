@@ -111,8 +111,8 @@ class Bench:
                 health=self.health,
                 limits=self.limits,
                 waiting=self.waiting,
-                objects=self.objects,  # type: ignore[arg-type]
-                index=self.index,  # type: ignore[arg-type]
+                objects=self.objects,
+                index=self.index,
                 index_engine="SQLite",
                 minimum_free=lambda: 1_000,
                 names=NAMES,

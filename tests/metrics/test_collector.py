@@ -42,7 +42,7 @@ def test_free_space_that_is_not_known_yet_is_not_told(bench: Bench) -> None:
 
 def test_what_waits_is_read_when_it_is_asked_for(bench: Bench) -> None:
     bench.waiting.total, bench.waiting.operations = 123, 4
-    bench.waiting.held.append(object())  # type: ignore[arg-type]
+    bench.waiting.held.append(object())
     assert bench.value("sdcc_waiting_bytes") == 123
     assert bench.value("sdcc_operations_in_progress") == 4
     assert bench.value("sdcc_associations_held") == 1
@@ -72,7 +72,7 @@ def test_groups_of_the_index_are_sorted_by_their_size(bench: Bench) -> None:
 )
 def test_prometheus_own_parsers_read_all_of_it(everything: Bench, write: object, read: object) -> None:
     """The stricter one of OpenMetrics refuses names that clash, and histograms that do not add up."""
-    families = {family.name: family for family in read(write(everything.registry).decode())}  # type: ignore[operator]
+    families = {family.name: family for family in read(write(everything.registry).decode())}
     assert all(families[name].samples for name in families if name.startswith("sdcc_"))
     assert families["sdcc_objects_received"].type == "counter"
     assert families["sdcc_store_duration_seconds"].type == "histogram"

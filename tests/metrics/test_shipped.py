@@ -49,7 +49,7 @@ def expressions() -> Iterator[tuple[str, list[str]]]:
         for target in panel["targets"]:
             yield target["expr"], IN_LEGEND.findall(target["legendFormat"])
     for variable in json.loads(DASHBOARD.read_text())["templating"]["list"][1:]:
-        query, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"]).groups()  # type: ignore[union-attr]
+        query, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"]).groups()
         yield query, [label]
 
 

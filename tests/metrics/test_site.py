@@ -176,7 +176,7 @@ def test_a_page_that_cannot_be_made_is_an_answer_and_a_line_of_the_log(
 ) -> None:
     failures: list[str] = []
     monkeypatch.setattr("sdcc.metrics.site.log", LogOf(failures))
-    bench.index.figures = None  # type: ignore[assignment]
+    bench.index.figures = None
     client.send(request(target="/metrics"))
     assert client.answers() == [b"HTTP/1.1 500 Internal Server Error"]
     assert failures == ["A page could not be made"]

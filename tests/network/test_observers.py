@@ -30,13 +30,13 @@ class Failing(Recorder):
 
     def opened(self, association: AssociationFacts) -> Any:
         watch = super().opened(association)
-        watch.performed = watch.ended = self._fail  # type: ignore[method-assign, assignment]
+        watch.performed = watch.ended = self._fail
         return watch
 
     def refused(self, refusal: Any) -> None:
         self._fail()
 
-    not_opened = refused  # type: ignore[assignment]
+    not_opened = refused
 
     def _fail(self, *facts: object) -> None:
         raise RuntimeError("a fault of an observer")
@@ -61,7 +61,7 @@ def test_every_observer_is_told_everything_in_order() -> None:
     assert watch is not None
     watch.performed(OPERATION)
     watch.ended(Ending.RELEASED, "the peer released it")
-    all_of_them.refused(lambda: "refusal")  # type: ignore[arg-type, return-value]
+    all_of_them.refused(lambda: "refusal")
     all_of_them.not_opened("PACS", "no answer in time")
     for recorder in recorders:
         assert recorder.watch.facts == AssociationFacts(**FACTS, opened_at=NOW)

@@ -119,7 +119,7 @@ def test_whatever_length_was_told_no_byte_is_lost_or_made_up(
         ends = [*itertools.accumulate(map(len, chunks))]
         whole = chunks[: ends.index(length) + 1] if length in ends else chunks
     done = bench.stream(given_as(chunks), length=length)
-    assert done.result == sum(map(len, whole))  # type: ignore[attr-defined]
+    assert done.result == sum(map(len, whole))
     assert b"".join(bench.sent) == bench.whole(*whole)
 
 
@@ -224,7 +224,7 @@ def test_what_cannot_be_read_from_the_beginning_is_not_begun(bench: Bench) -> No
     source = Source()
     done = bench.stream(source.chunks())
     source.fail(OSError("gone"))
-    assert done.result.check(OSError)  # type: ignore[attr-defined]
+    assert done.result.check(OSError)
     done.addErrback(lambda _: None)
     assert (bench.sent, bench.aborts) == ([], [])
     assert not bench.sender.is_inside_message
@@ -239,7 +239,7 @@ def test_what_breaks_off_ends_the_association(bench: Bench, how: str) -> None:
         source.fail(OSError("gone"))
     else:
         done.cancel()
-    assert done.result.check(OSError, CancelledError)  # type: ignore[attr-defined]
+    assert done.result.check(OSError, CancelledError)
     done.addErrback(lambda _: None)
     assert len(bench.aborts) == 1
     assert source.is_closed

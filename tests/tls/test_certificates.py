@@ -39,7 +39,7 @@ def certificates(settings: TLS) -> Certificates:
         clock,
         now=lambda: NOW + datetime.timedelta(seconds=clock.seconds()),
     )
-    made.clock = clock  # type: ignore[attr-defined]
+    made.clock = clock
     made.load()
     return made
 
@@ -91,7 +91,7 @@ def test_other_files_may_be_named(certificates: Certificates, authority: Authori
 def test_their_end_is_told_each_day_from_thirty_days_before_it(
     certificates: Certificates, lines: list[str]
 ) -> None:
-    clock = certificates.clock  # type: ignore[attr-defined]
+    clock = certificates.clock
     certificates.watch()
     for _ in range(334):
         clock.advance(DAY)
@@ -112,7 +112,7 @@ def test_new_ones_are_looked_at_at_once(
     reload(certificates)
     assert "days left: 3" in lines[1]
     certificates.stop()
-    assert certificates.clock.getDelayedCalls() == []  # type: ignore[attr-defined]
+    assert certificates.clock.getDelayedCalls() == []
 
 
 def test_a_key_that_is_too_weak_cannot_be_used(settings: TLS, authority: Authority) -> None:
