@@ -34,7 +34,8 @@ class Archive:
         server = self._server
         until(lambda: server.takes_objects, "objects are taken, with no help")
         (folder,) = (server.storage / "incoming").iterdir()
-        assert {path.name for path in folder.iterdir()} <= {"lock", "control"}, "what the dead left"
+        left = {path.name for path in folder.iterdir()} - {"control"}
+        assert left == {"lock"}, "something of the dead is left"
         rows = server.registered()
         for path, sha256 in rows.items() - self._whole.items():
             assert data_set_sha256(path) == sha256, path
