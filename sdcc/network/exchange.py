@@ -174,6 +174,7 @@ class Exchange:
     # --- from the association ---
 
     def receive(self, received: list[Fragment]) -> None:
+        self._sender.heard()
         self._inbox.add(received)
         self.serve()
 

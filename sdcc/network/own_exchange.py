@@ -109,6 +109,7 @@ class OwnExchange:
 
         :raises CommandError: the peer broke PS3.7.
         """
+        self._sender.heard()
         for fragment in received:
             part = self._assembler.add(*fragment)
             if isinstance(part, CommandReceived):

@@ -80,6 +80,14 @@ class Sender:
         self._progressed()
         self._wake()
 
+    def heard(self) -> None:
+        """Something of the peer's was read: that is a turn of the reactor, in which others have had theirs.
+
+        Without this, what answers the peer would be held up by what was sent before it was waited for.
+        """
+        if self._next_turn is None:
+            self._left = TURN
+
     def end(self, cause: str) -> None:
         """The association is gone: whoever waits is told so, in words that name no peer."""
         self._lost = self._lost or cause

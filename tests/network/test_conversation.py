@@ -394,6 +394,26 @@ def test_a_sub_operation_of_c_get(world: Any, build: SimpleNamespace) -> None:
     assert [response.status for response in peer.received()] == [0xFF00, 0x0000]
 
 
+def test_sub_operations_whose_answers_come_are_sent_in_the_turns_of_these(
+    world: Any, build: SimpleNamespace
+) -> None:
+    """Without another turn of the reactor after each mebibyte."""
+
+    async def many(talk: Any) -> Outcome:
+        for _ in range(5):
+            await talk.requests.request(3, STORE, build.chunks(bytes(700 << 10)))
+        return SUCCESS
+
+    world.retrieve.script = many
+    peer = world.peer().ask()
+    peer.send(build.get(1))
+    for _ in range(5):
+        *_, asked = peer.received()
+        assert len(peer.data_sets[-1]) == 700 << 10
+        peer.send(build.answer(asked))
+    assert [response.status for response in peer.received()] == [0x0000]
+
+
 def test_only_contexts_on_which_it_is_scu_are_offered_and_those_with_events(
     world: Any, build: SimpleNamespace
 ) -> None:

@@ -54,6 +54,16 @@ def test_a_peer_that_would_take_any_length_makes_nobody_hold_that_much(new_line:
     assert sum(len(piece.data) for piece in pieces) >= 2 << 20
 
 
+def test_objects_whose_answers_come_are_sent_in_the_turns_of_these(new_line: Callable[[], Line]) -> None:
+    """Without another turn of the reactor after each mebibyte."""
+    line = established(new_line(), maximum_length=0xFFFFFFFF)
+    for number in range(1, 5):
+        stored = store(line, blocks(bytes(700 << 10)))
+        assert sum(len(piece.data) for piece in line.received()[1:]) == 700 << 10
+        line.send(answer(command_field=STORED, message_id=number))
+        assert stored.value.status == 0
+
+
 def test_a_message_without_a_data_set_is_one_as_well(line: Line) -> None:
     asked = echo(line)
     [message] = line.received()

@@ -176,6 +176,20 @@ def test_others_have_their_turn(bench: Bench, build: Any) -> None:
     assert all(one.called for one in sent)
 
 
+def test_what_answers_the_peer_is_not_held_up_by_what_went_before(bench: Bench, build: Any) -> None:
+    """Reading from the peer was a turn of the reactor; but others that have been promised one have it first."""
+    half = TURN // 2 + 1
+    for _ in range(10):
+        assert bench.stream(build.chunks(bytes(half))).called
+        bench.sender.heard()
+    long = bench.stream(build.chunks(*[bytes(PORTION)] * (2 * TURN // PORTION)))
+    bench.sender.heard()
+    assert not long.called
+    assert sum(map(len, bench.sent[-2 * TURN // PORTION :])) <= TURN + PORTION
+    bench.clock.advance(0)
+    assert long.called
+
+
 def test_others_have_their_turn_soon_where_the_peer_takes_two_bytes_at_once(build: Any) -> None:
     bench = Bench(maximum_length=8)
     done = bench.stream(build.chunks(bytes(100_000)))
