@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from sdcc.dimse import command
 from sdcc.dimse.command import CommandError
 from sdcc.dimse.messages import Message, parse
-from sdcc.upper_layer.pdu import PDataTF
+from sdcc.upper_layer.pdu import PDataTF, Pieces
 
 #: The longest Command Set that is gathered, in bytes.
 MAXIMUM_COMMAND_LENGTH = 64 * 1024
@@ -163,19 +163,21 @@ class Cutter:
 
     def add(self, chunk: bytes) -> Iterator[bytes]:
         """The PDUs that are known to be full and not the last."""
-        return self.portions(chunk, 0)
+        return map(b"".join, self.portions(chunk, 0))
 
     def portions(
         self, chunk: bytes | bytearray, length: int, *, before: bytes = b"", is_last: bool = False
-    ) -> Iterator[bytes]:
+    ) -> Iterator[Pieces]:
         """Like :meth:`add`, but several PDUs at once: as many as `length` bytes hold, and one at least.
+
+        What is given is to be sent before the next is asked for: nothing of the chunk is copied.
 
         :param before: goes with the first of them, or alone.
         :param is_last: whether the chunk is the last: then the last PDU is among them.
         """
         rest, room = self._rest, self._room
         view = memoryview(chunk)
-        pieces: list[bytes | bytearray | memoryview] = [before] if before else []
+        pieces: Pieces = [before] if before else []
         # Where a fragment begins after which more comes; the first may have begun before the chunk.
         starts = range(-len(rest), len(chunk) - room, room)
         if starts:
@@ -185,7 +187,7 @@ class Cutter:
             rest.clear()
             for number, start in enumerate(starts[1:], 1):
                 if number % count == 0:
-                    yield b"".join(pieces)
+                    yield pieces
                     pieces = []
                 pieces += (header, view[start : start + room])
             view = view[starts[-1] + room :]
@@ -193,7 +195,7 @@ class Cutter:
         if is_last:
             pieces += (self._header(len(rest), is_last=True), rest)
         if pieces:
-            yield b"".join(pieces)
+            yield pieces
 
     def end(self) -> bytes:
         """The last PDU."""

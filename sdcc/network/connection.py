@@ -20,12 +20,15 @@ from sdcc.network.flow import Pausable
 from sdcc.network.security import ISecured
 from sdcc.upper_layer.association import Association
 from sdcc.upper_layer.machine import Effect, Indication, Output
+from sdcc.upper_layer.pdu import Pieces
 
 #: Bytes of answers that a peer may leave unread before it is read from no more.
 UNREAD_LIMIT = 64 * 1024
 #: Bytes that are given to the socket in one call. Twisted's own are 128 KiB, which the longest PDU of many
 #: peers is with its header over by six: these six would cost a turn of the reactor for each PDU.
 SEND_LIMIT = 1024 * 1024
+#: The most pieces of one call, on Linux and elsewhere.
+IOV_MAX = 1024
 
 
 class TCPTransport(Pausable, TypingProtocol):
@@ -38,18 +41,25 @@ class TCPTransport(Pausable, TypingProtocol):
     #: Whether it stands, and whether it is to be closed as soon as everything is sent.
     connected: bool
     disconnecting: bool
+    #: The operating system's, not to be written to past what waits to be sent, nor past TLS.
+    socket: Socket
     #: What waits to be sent, from an offset on.
     dataBuffer: bytes
     offset: int
 
     def write(self, data: bytes, /) -> None: ...
-    def writeSomeData(self, data: bytes, /) -> int | Exception: ...
     def loseConnection(self) -> None: ...
     def abortConnection(self) -> None: ...
     def registerProducer(self, producer: object, streaming: bool) -> None: ...
     def setTcpNoDelay(self, enabled: bool) -> None: ...
     def setTcpKeepAlive(self, enabled: bool) -> None: ...
     def getPeer(self) -> IAddress: ...
+
+
+class Socket(TypingProtocol):
+    """What is used of a socket that does not block."""
+
+    def sendmsg(self, buffers: Pieces, /) -> int: ...
 
 
 class Descriptor(TypingProtocol):
@@ -117,31 +127,31 @@ class Connection(Protocol):
 
     def perform(self, outputs: Iterable[Output]) -> None:
         for output in outputs:
-            if isinstance(output, bytes):
+            if isinstance(output, list):
                 self._send(output)
+            elif isinstance(output, bytes):
+                self._send([output])
             elif isinstance(output, Effect):
                 self._take_effect(output)
             else:
                 self.indicate(output)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, pieces: Pieces) -> None:
         """At once, as far as the socket takes it: what else this turn of the reactor does can wait."""
         transport, descriptor = self.transport, self._descriptor
         if descriptor is None:
-            transport.write(data)
+            transport.write(b"".join(pieces))
             return
+        sent = 0
         if self._secured is None:  # past TLS, nothing may reach the socket
             is_empty = transport.offset == len(transport.dataBuffer)
             if is_empty and transport.connected and not transport.disconnecting:
-                # What the socket takes now need not be copied into the transport's buffer.
-                sent = transport.writeSomeData(data)
-                if sent == len(data):
+                sent = _taken(transport.socket, pieces)
+                if sent == sum(map(len, pieces)):
                     return
-                if isinstance(sent, int) and sent > 0:  # else it is a failure, which comes again below
-                    data = data[sent:]
         # Of one number Twisted makes two limits, and what a peer leaves unread has its own.
         read_size, transport.bufferSize = transport.bufferSize, UNREAD_LIMIT
-        transport.write(data)
+        transport.write(b"".join(pieces)[sent:])
         transport.bufferSize = read_size
         if not descriptor.disconnecting:  # else the reactor, which closes it when all is sent, must send it
             descriptor.doWrite()  # what fails here fails again in the reactor's own turn, which sees to it
@@ -170,3 +180,13 @@ class Connection(Protocol):
         self._artim = None
         self.perform(self.association.artim_expired())
         self.transport.abortConnection()
+
+
+def _taken(socket: Socket, pieces: Pieces) -> int:
+    """The bytes that a socket takes now, none of which were copied before."""
+    if len(pieces) > IOV_MAX:
+        pieces = [b"".join(pieces)]
+    try:
+        return socket.sendmsg(pieces)
+    except OSError:  # it takes nothing now; what is a failure comes again when the transport writes
+        return 0

@@ -42,6 +42,7 @@ from sdcc.network.sending import Sender
 from sdcc.services.registry import Registry
 from sdcc.upper_layer.framing import Fragment
 from sdcc.upper_layer.negotiation import PresentationContext
+from sdcc.upper_layer.pdu import Pieces
 
 #: What may wait while an operation is being performed, in bytes, before nothing more is read (the read that
 #: passes it waits too).
@@ -70,7 +71,7 @@ class Performance:
 class Channel(Protocol):
     """What an exchange asks of its association."""
 
-    def send(self, pdus: bytes) -> None:
+    def send(self, pdus: Pieces) -> None:
         """Send P-DATA-TF PDUs; nothing happens where the association is gone."""
 
     def answer_release(self) -> None:

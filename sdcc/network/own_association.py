@@ -42,7 +42,7 @@ from sdcc.upper_layer.machine import (
     Role,
 )
 from sdcc.upper_layer.negotiation import PresentationContext
-from sdcc.upper_layer.pdu import AssociateAC, AssociateRJ, AssociateRQ
+from sdcc.upper_layer.pdu import AssociateAC, AssociateRJ, AssociateRQ, Pieces
 
 #: Not of a class, whose name would take the place of this one.
 log = Logger(namespace="sdcc.association")
@@ -178,7 +178,7 @@ class OwnAssociation(Connection):
 
     # --- what the exchange asks for ---
 
-    def send(self, pdus: bytes) -> None:
+    def send(self, pdus: Pieces) -> None:
         if self.association.may_send_data:
             self.perform(self.association.send_data(pdus))
 

@@ -20,12 +20,13 @@ from sdcc.network.requests import Requests, own_contexts
 from sdcc.network.sending import Sender
 from sdcc.upper_layer.framing import Fragment
 from sdcc.upper_layer.negotiation import PresentationContext
+from sdcc.upper_layer.pdu import Pieces
 
 
 class Channel(Protocol):
     """What an exchange asks of its association."""
 
-    def send(self, pdus: bytes) -> None:
+    def send(self, pdus: Pieces) -> None:
         """Send P-DATA-TF PDUs; nothing happens where the association is gone."""
 
     def fail(self, error: AssociationLost, ending: Ending) -> None:

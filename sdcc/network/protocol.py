@@ -44,7 +44,7 @@ from sdcc.upper_layer.machine import (
     Role,
     State,
 )
-from sdcc.upper_layer.pdu import AssociateRQ
+from sdcc.upper_layer.pdu import AssociateRQ, Pieces
 
 #: Not of a class, whose name would take the place of this one. The lines that every association and every
 #: operation writes have one field, `line`: twisted.logger takes several times as long for one as an f-string.
@@ -305,7 +305,7 @@ class AcceptorProtocol(Connection):
 
     # --- what the exchange asks for ---
 
-    def send(self, pdus: bytes) -> None:
+    def send(self, pdus: Pieces) -> None:
         if self.association.may_send_data:
             self.perform(self.association.send_data(pdus))
 

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from sdcc.dimse.fragments import Cutter, fragment_room, fragments
 from sdcc.interfaces import AssociationLost
+from sdcc.upper_layer.pdu import Pieces
 
 #: What is given to the transport at once, in bytes, of a Data Set that comes in longer pieces.
 PORTION = 256 * 1024
@@ -36,7 +37,7 @@ class Sender:
     def __init__(
         self,
         *,
-        send: Callable[[bytes], None],
+        send: Callable[[Pieces], None],
         abort: Callable[[str], None],
         maximum_length: int,
         clock: IReactorTime,
@@ -108,7 +109,7 @@ class Sender:
         chunks = None if data_set is None else (data_set,)
         pdus = b"".join(fragments(context_id, command_set, chunks, maximum_length=self._maximum_length))
         self._left -= len(pdus) + MESSAGE_SHARE
-        self._send(pdus)
+        self._send([pdus])
 
     async def send(self, context_id: int, command_set: bytes, data_set: bytes | None = None) -> None:
         """Send a message, and come back when the transport takes more and others have had their turn.
@@ -157,7 +158,7 @@ class Sender:
                     break
             if not is_whole:
                 has_begun = True
-                await self._send_portion(before + cutter.end())
+                await self._send_portion([before, cutter.end()])
             self._left -= MESSAGE_SHARE
             self._progressed()
             return size
@@ -172,10 +173,10 @@ class Sender:
             if isinstance(data_set, AsyncGenerator):
                 await data_set.aclose()
 
-    async def _send_portion(self, portion: bytes) -> None:
+    async def _send_portion(self, portion: Pieces) -> None:
         if self._left <= 0 or self.is_paused or self._lost:
             await self.room()
-        self._left -= int(len(portion) * self._weight)
+        self._left -= int(sum(map(len, portion)) * self._weight)
         self._send(portion)
 
     # --- waiting ---

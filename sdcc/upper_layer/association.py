@@ -19,6 +19,7 @@ from sdcc.upper_layer.pdu import (
     AssociateAC,
     AssociateRJ,
     AssociateRQ,
+    Pieces,
     ReleaseRP,
     ReleaseRQ,
 )
@@ -129,7 +130,7 @@ class Association:
     def reject(self, answer: AssociateRJ) -> list[Output]:
         return self._machine.handle(Event.EVT8, answer)
 
-    def send_data(self, pdus: bytes) -> list[Output]:
+    def send_data(self, pdus: Pieces) -> list[Output]:
         """Send encoded P-DATA-TF PDUs (P-DATA request)."""
         return self._machine.handle(Event.EVT9, pdus)
 

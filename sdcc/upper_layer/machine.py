@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from sdcc.upper_layer.codes import AbortReason, AbortSource, RejectReasonACSE, RejectResult, RejectSource
 from sdcc.upper_layer.errors import LocalError, PeerError
-from sdcc.upper_layer.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, ReleaseRP, ReleaseRQ
+from sdcc.upper_layer.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, Pieces, ReleaseRP, ReleaseRQ
 
 
 class Role(Enum):
@@ -185,8 +185,8 @@ Indication: TypeAlias = (
     | AbortIndication
     | ProviderAbortIndication
 )
-#: Bytes are to be sent.
-Output: TypeAlias = bytes | Effect | Indication
+#: Bytes are to be sent, in one piece or several.
+Output: TypeAlias = bytes | Pieces | Effect | Indication
 Action: TypeAlias = Callable[[Role, Any, list[Output]], State]
 
 
@@ -248,7 +248,7 @@ def ae_8(role: Role, answer: AssociateRJ, outputs: list[Output]) -> State:
 # --- Table 9-7: data transfer --------------------------------------------------------------
 
 
-def dt_1(role: Role, pdus: bytes, outputs: list[Output]) -> State:
+def dt_1(role: Role, pdus: Pieces, outputs: list[Output]) -> State:
     """Send P-DATA-TF."""
     outputs.append(pdus)
     return State.STA6
@@ -299,7 +299,7 @@ def ar_6(role: Role, fragments: Any, outputs: list[Output]) -> State:
     return State.STA7
 
 
-def ar_7(role: Role, pdus: bytes, outputs: list[Output]) -> State:
+def ar_7(role: Role, pdus: Pieces, outputs: list[Output]) -> State:
     """Send P-DATA-TF."""
     outputs.append(pdus)
     return State.STA8

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from struct import Struct
 from types import MappingProxyType
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from sdcc.upper_layer.codes import (
     REJECT_REASONS,
@@ -321,6 +321,10 @@ class PresentationDataValue:
         kind = "command" if self.is_command else "data"
         last = ", last" if self.is_last else ""
         return f"{self.context_id} {kind} {len(self.data)} bytes{last}"
+
+
+#: Encoded P-DATA-TF PDUs, cut anywhere: a Data Set goes out from where it was read to.
+Pieces: TypeAlias = list[bytes | bytearray | memoryview]
 
 
 @dataclass(frozen=True, slots=True)

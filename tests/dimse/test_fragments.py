@@ -342,7 +342,8 @@ def test_portions_are_the_same_pdus_several_at_once(chunks, maximum_length, leng
     portions = []
     for number, chunk in enumerate(chunks, 1):
         is_last = is_told and number == len(chunks)
-        portions += cutter.portions(chunk, length, before=b"" if portions else before, is_last=is_last)
+        first = b"" if portions else before
+        portions += map(b"".join, cutter.portions(chunk, length, before=first, is_last=is_last))
     if not (is_told and chunks):
         portions.append((b"" if portions else before) + cutter.end())
     assert (

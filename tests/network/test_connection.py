@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IWriteDescriptor
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -18,7 +19,7 @@ from sdcc.upper_layer.machine import Role
 
 @implementer(IWriteDescriptor)
 class Socket(StringTransport):
-    """A transport that the reactor would have write, and what was asked of it."""
+    """A transport that the reactor would have write, and what was asked of it and of its socket."""
 
     bufferSize = 123
     #: What waits in its buffer.
@@ -30,10 +31,14 @@ class Socket(StringTransport):
         super().__init__()
         self.takes = takes
         self.asked = []
+        self.socket = self
 
-    def writeSomeData(self, data):
-        self.asked.append(("some", data))
-        return self.takes if isinstance(self.takes, Exception) else min(self.takes, len(data))
+    def sendmsg(self, pieces):
+        assert len(pieces) <= os.sysconf("SC_IOV_MAX")
+        self.asked.append(("some", *map(bytes, pieces)))
+        if isinstance(self.takes, Exception):
+            raise self.takes
+        return min(self.takes, sum(map(len, pieces)))
 
     def setTcpNoDelay(self, enabled):
         pass
@@ -67,6 +72,30 @@ def test_what_the_socket_does_not_take_waits_and_its_limit_is_not_the_size_of_a_
     connection.perform([b"answer"])
     assert socket.asked == [("some", b"answer"), (b"swer", 64 * 1024), "now"]
     assert socket.bufferSize == 123
+
+
+def test_pieces_go_out_in_one_call(connection):
+    """None of them copied: a Data Set leaves from where it was read to."""
+    socket = Socket(takes=100)
+    connection.makeConnection(socket)
+    connection.perform([[b"header", memoryview(b"of the Data Set"), bytearray(b"the last")]])
+    assert socket.asked == [("some", b"header", b"of the Data Set", b"the last")]
+
+
+@pytest.mark.parametrize("takes", [0, 3, 6, 8, 20])
+def test_what_the_socket_does_not_take_of_pieces_waits_in_one(connection, takes):
+    socket = Socket(takes=takes)
+    connection.makeConnection(socket)
+    connection.perform([[b"header", memoryview(b"of the Data Set")]])
+    assert socket.asked[1:] == [(b"headerof the Data Set"[takes:], 64 * 1024), "now"]
+
+
+def test_more_pieces_than_a_call_can_have_are_made_one(connection):
+    """A peer may take two bytes a PDU."""
+    socket = Socket(takes=100_000)
+    connection.makeConnection(socket)
+    connection.perform([[b"piece"] * 5000])
+    assert socket.asked == [("some", b"piece" * 5000)]
 
 
 @implementer(ISecured)
@@ -108,8 +137,9 @@ def test_what_waits_goes_first(connection):
     assert socket.asked == [(b"answer", 64 * 1024), "now"]
 
 
-def test_a_failure_is_left_to_the_reactor_with_all_that_was_to_be_sent(connection):
-    socket = Socket(takes=ConnectionLost())
+@pytest.mark.parametrize("failure", [BrokenPipeError(), BlockingIOError()])
+def test_a_failure_is_left_to_the_reactor_with_all_that_was_to_be_sent(connection, failure):
+    socket = Socket(takes=failure)
     connection.makeConnection(socket)
     connection.perform([b"answer"])
     assert socket.asked == [("some", b"answer"), (b"answer", 64 * 1024), "now"]

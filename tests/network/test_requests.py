@@ -18,6 +18,7 @@ from sdcc.network.requests import Requests, own_contexts
 from sdcc.network.sending import Sender
 from sdcc.upper_layer.framing import Framer
 from sdcc.upper_layer.negotiation import PresentationContext
+from sdcc.upper_layer.pdu import Pieces
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STORE = StoreRequest(message_id=9, affected_sop_class_uid=CT, affected_sop_instance_uid="1.2.3")
@@ -39,8 +40,8 @@ class Bench:
         self.invoked: list[OperationFacts] = []
         self.requests = Requests(self.sender, {}, clock=self.clock, invoked=self.invoked.append)
 
-    def _sent(self, pdus: bytes) -> None:
-        for item in self.framer.feed(pdus):
+    def _sent(self, pdus: Pieces) -> None:
+        for item in self.framer.feed(b"".join(pdus)):
             assert isinstance(item, list)
             received = [self.assembler.add(*fragment) for fragment in item]
             self.sent += [one.message for one in received if isinstance(one, CommandReceived)]

@@ -29,7 +29,7 @@ class Bench:
         self.aborts: list[str] = []
         self.progress = 0
         self.sender = Sender(
-            send=self.sent.append,
+            send=lambda pieces: self.sent.append(b"".join(pieces)),
             abort=self.aborts.append,
             maximum_length=maximum_length,
             clock=self.clock,
@@ -177,7 +177,7 @@ def test_others_have_their_turn(bench: Bench, build: Any) -> None:
 
 
 def test_what_answers_the_peer_is_not_held_up_by_what_went_before(bench: Bench, build: Any) -> None:
-    """Reading from the peer was a turn of the reactor; but others that have been promised one have it first."""
+    """Reading from the peer was a turn of the reactor; but others that were promised one have it first."""
     half = TURN // 2 + 1
     for _ in range(10):
         assert bench.stream(build.chunks(bytes(half))).called
