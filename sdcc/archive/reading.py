@@ -18,7 +18,7 @@ from twisted.internet.defer import succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from sdcc.archive.filesystem import IFileSystem
-from sdcc.archive.part10 import COUNTED_FROM, data_set_offset
+from sdcc.archive.part10 import COUNTED_FROM, LONGEST_HEAD, data_set_offset
 from sdcc.interfaces import RunInThread
 
 Block = bytes | bytearray
@@ -151,10 +151,10 @@ class _File:
 
         Not to be called while a block is read.
         """
-        if self._position is None and not self._begin_cached():
-            return None
+        if self._position is None:
+            return self._begin_cached()
         file, position = self._file, self._position
-        if file is None or position is None:
+        if file is None:
             return None
         length = min(self._block, self._end - position)
         block = self._fs.read_cached(file, position, length)
@@ -163,17 +163,29 @@ class _File:
         self._position = position + length
         return block
 
-    def _begin_cached(self) -> bool:
-        if self._data_set_size is None or (file := self._fs.open_cached(self._path)) is None:
-            return False
+    def _begin_cached(self) -> bytearray | None:
+        """The first block; with the head before it, one read of a small file gives both."""
+        size = self._data_set_size
+        if size is None or (file := self._fs.open_cached(self._path)) is None:
+            return None
         self._file = file
-        with suppress(ValueError):
-            start = data_set_offset(bytes(self._fs.read_cached(file, 0, COUNTED_FROM)))
-            end = start + self._data_set_size
-            # It must end there, which is to be seen before anything of it is given.
-            if len(self._fs.read_cached(file, end - 1, 2)) == 1:
-                self._begin_at(start, end)
-        return self._position is not None
+        block = self._fs.read_cached(file, 0, LONGEST_HEAD + size if size <= SMALL else BLOCK)
+        try:
+            start = data_set_offset(bytes(block[:COUNTED_FROM]))
+        except ValueError:
+            return None
+        end = start + size
+        # It must end there, which is to be seen before anything of it is given.
+        if size <= SMALL:
+            is_so = len(block) == end
+        else:
+            is_so = start < len(block) == BLOCK and len(self._fs.read_cached(file, end - 1, 2)) == 1
+        if not is_so:
+            return None
+        self._begin_at(start, end)
+        self._position = len(block)
+        del block[:start]
+        return block
 
     def read(self) -> bytes | OSError:
         """The next block, or why there is none. Empty at the end, and when it is closed."""

@@ -36,6 +36,9 @@ class Disk:
         self.faults = []
         #: Whether what the kernel has in memory is known.
         self.is_cached = False
+        #: What then is not, of each file; and how often it was asked.
+        self.not_cached = range(0)
+        self.reads_cached = 0
 
     def open_cached(self, path):
         file = self.real.open_cached(path) if self.is_cached else None
@@ -44,7 +47,12 @@ class Disk:
         return file
 
     def read_cached(self, file, offset, length):
-        return self.real.read_cached(file, offset, length) if self.is_cached else bytearray()
+        self.reads_cached += 1
+        if not self.is_cached or offset in self.not_cached:
+            return bytearray()
+        if offset < self.not_cached.start:
+            length = min(length, self.not_cached.start - offset)
+        return self.real.read_cached(file, offset, length)
 
     def fail(self, call, number, *, at=1, path=""):
         """Let the `at`-th call from now on, of those whose path contains `path`, fail with an errno."""

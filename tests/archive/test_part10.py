@@ -7,7 +7,7 @@ from io import BytesIO
 import pydicom
 import pytest
 
-from sdcc.archive.part10 import COUNTED_FROM, data_set_offset, file_head
+from sdcc.archive.part10 import COUNTED_FROM, LONGEST_HEAD, data_set_offset, file_head
 from sdcc.interfaces import Provenance
 
 #: Typed from PS3.10 7.1: an element a line.
@@ -38,6 +38,12 @@ def head_of(build):
 
 def test_the_head_is_what_the_standard_says(head_of):
     assert head_of() == GOLDEN
+
+
+def test_no_head_is_longer_than_is_said(head_of):
+    """Small files are read in one go, the longest head with them."""
+    uids = dict.fromkeys(("sop_class_uid", "sop_instance_uid", "transfer_syntax_uid"), "1." + "2" * 62)
+    assert len(head_of(calling_ae="C" * 16, called_ae="D" * 16, **uids)) <= LONGEST_HEAD
 
 
 def test_the_same_object_gets_the_same_head(head_of):

@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 from zope.interface.verify import verifyObject
 
+from sdcc.archive.part10 import COUNTED_FROM, LONGEST_HEAD
 from sdcc.archive.reading import BLOCK, SMALL, Closing
 from sdcc.interfaces import IScratchFile, OutOfResources
 
@@ -135,6 +136,41 @@ def test_what_is_in_memory_is_read_without_a_thread(cached, received, blocks, th
     assert store.disk.calls == []
 
 
+def test_a_small_file_in_memory_is_read_in_one_go(cached, received, blocks):
+    """The time that the peer waits is short of all else."""
+    store, file, data = cached(received, SMALL - 2000)
+    assert blocks(store, file) == [data]
+    assert store.disk.reads_cached == 1
+
+
+@pytest.mark.parametrize("missing", [0, COUNTED_FROM - 1, COUNTED_FROM, None, LONGEST_HEAD, 4096, BLOCK - 1])
+@pytest.mark.parametrize("size", [10_000, SMALL + BLOCK])
+def test_a_file_that_is_not_all_in_memory(cached, received, threads, size, missing):
+    """A thread waits for what is missing and all after it, and no byte is lost between.
+
+    :param missing: from where; None: from the Data Set on.
+    """
+    store, file, data = cached(received, size)
+    if missing is None:
+        missing = (store.root / file.path).stat().st_size - file.data_set_size
+    store.disk.not_cached = range(missing, missing + 1000)
+    reading = ensureDeferred(blocks_of(store.objects.read(file.path, file.data_set_size)))
+    threads.run_all()
+    assert b"".join(reading.result) == data
+
+
+@pytest.mark.parametrize(("size", "longer"), [(10_000, LONGEST_HEAD), (SMALL + BLOCK, BLOCK)])
+def test_a_file_in_memory_with_a_longer_head_is_read_by_a_thread(cached, received, threads, size, longer):
+    """It is whose it may be, not SDCC's own."""
+    store, file, data = cached(received, size)
+    head = b"".join((bytes(128), b"DICM\2\0\0\0UL\4\0", longer.to_bytes(4, "little")))
+    (store.root / file.path).write_bytes(head + bytes(longer) + data)
+    reading = ensureDeferred(blocks_of(store.objects.read(file.path, file.data_set_size)))
+    assert len(threads.waiting) == 1
+    threads.run_all()
+    assert b"".join(reading.result) == data
+
+
 def test_what_was_read_from_memory_is_closed_by_a_thread_before_long(cached, received, blocks, threads):
     store, file, _ = cached(received, 10)
     for _ in range(Closing.MOST - 1):
@@ -179,11 +215,11 @@ def test_a_file_in_memory_that_is_not_of_the_size_that_was_received(cached, rece
     """A thread looks what is wrong with it, and says so."""
     store, file, _ = cached(received, 10)
     for size in (file.data_set_size - 1, file.data_set_size + 1):
-        reading = ensureDeferred(blocks_of(store.objects.read(file.path, size)))
+        first = ensureDeferred(anext(store.objects.read(file.path, size)))
         threads.run_all()
-        assert reading.result.check(OSError)
-        assert "the Data Set is not of the size" in str(reading.result.value)
-        reading.addErrback(lambda _: None)
+        assert first.result.check(OSError), "before anything is given"
+        assert "the Data Set is not of the size" in str(first.result.value)
+        first.addErrback(lambda _: None)
     assert store.disk.called("close") == [file.path] * 2
 
 
