@@ -1,13 +1,14 @@
 """What it costs to get objects back, and to find them, side by side.
 
-    python -m benchmarks.giving_back [--archives …] [--parts retrieve,find] [--rounds N] [--studies N]
-        [--json FILE] [--output docs]
+    python -m benchmarks.giving_back [--archives …] [--parts retrieve,find] [--rounds N] [--at-once N]
+        [--cold] [--studies N] [--json FILE] [--output docs]
 
 Run it from the clone's directory, with the packages for the tests installed.
 
-Retrieval: one CT series of 200 objects, by DCMTK's getscu and movescu, which drop what they get, as does the
-destination of movescu. Each program's whole time counts, its start too, which is the same for all. Rounds are
-interleaved.
+Retrieval: one CT series of 200 objects, by DCMTK's getscu and movescu, which drop what they get, as does
+the destination of movescu. Each program's whole time counts, its start too, which is the same for all.
+Rounds are interleaved. With --at-once several fetch the series at the same time, and the last of them ends
+the round; with --cold the kernel forgets the archive's files before it.
 
 Queries: at study level over 100,000 studies, which each archive has received one object each of. The
 requestor is made of bytes; its association is open.
@@ -18,10 +19,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
@@ -68,10 +71,11 @@ def store(receiver, messages, associations=1):
 # --- retrieval ---
 
 
-def retrieving(archives, rounds):
+def retrieving(archives, rounds, at_once=1, *, is_cold=False):
     """Seconds by archive and program, a list of all rounds."""
     found = {}
     with contextlib.ExitStack() as all_of_it:
+        threads = all_of_it.enter_context(ThreadPoolExecutor(at_once))
         directory = Path(all_of_it.enter_context(tempfile.TemporaryDirectory(prefix="sdcc-benchmark-")))
         sink = Sink(directory, AT_ONCE)
         all_of_it.callback(sink.discard)
@@ -87,9 +91,13 @@ def retrieving(archives, rounds):
             for program in ("getscu", "movescu"):
                 for name, receiver in _from(receivers, number):
                     print(f"round {number + 1}: {program}: {name}", file=sys.stderr)
-                    seconds = _retrieve(program, receiver, keys)
+                    if is_cold:
+                        _forget(receiver.directory)
+                    begun = time.perf_counter()
+                    for each in [threads.submit(_retrieve, program, receiver, keys) for _ in range(at_once)]:
+                        each.result()
                     if number >= 0:
-                        found.setdefault(f"{name} {program}", []).append(seconds)
+                        found.setdefault(f"{name} {program}", []).append(time.perf_counter() - begun)
     return found
 
 
@@ -100,12 +108,21 @@ def _from(receivers, number):
     return entries[first:] + entries[:first]
 
 
+def _forget(directory):
+    """Have the kernel keep nothing of the files in it."""
+    os.sync()  # what is not written yet is not forgotten
+    for path in directory.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def _retrieve(program, receiver, keys):
+    """:raises Failed: not all objects have come."""
     host, port = receiver.address
     named = {"getscu": ("--ignore",), "movescu": ("-aem", DESTINATION)}[program]
     options = ("-v", "-pdu", MAXIMUM_LENGTH, "-aec", receiver.title, *named, "-S")
     wanted = ("QueryRetrieveLevel=SERIES", f"StudyInstanceUID={keys[0]}", f"SeriesInstanceUID={keys[1]}")
-    begun = time.perf_counter()
     done = subprocess.run(
         (dcmtk(program), *options, *(part for key in wanted for part in ("-k", key)), host, str(port)),
         capture_output=True,
@@ -114,11 +131,9 @@ def _retrieve(program, receiver, keys):
         check=False,
         env=ENVIRONMENT,
     )
-    seconds = time.perf_counter() - begun
     said = done.stdout + done.stderr
     if done.returncode or not _is_complete(said):
         raise Failed(f"{program} ended with {done.returncode}: {said.strip()[-500:]}")
-    return seconds
 
 
 def _is_complete(said):
@@ -176,6 +191,10 @@ def arguments():
     parser.add_argument("--archives", type=names(ARCHIVES), default=list(ARCHIVES), help="default: all")
     parser.add_argument("--parts", type=names(PARTS), default=list(PARTS), help="default: all")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--at-once", type=int, choices=range(1, AT_ONCE + 1), default=1, help="retrievals at the same time"
+    )
+    parser.add_argument("--cold", action="store_true", help="retrievals of what is on the disk alone")
     parser.add_argument("--studies", type=int, default=100_000)
     parser.add_argument("--json", type=Path, metavar="FILE", help="to keep the raw results in")
     parser.add_argument("--output", type=Path, metavar="DIRECTORY", help="where performance.rst is: docs")
@@ -193,8 +212,9 @@ def main():
         for archive in archives.values():
             needed.enter_context(archive.prepared())
         if "retrieve" in chosen.parts:
-            results["retrieve"] = retrieving(archives, chosen.rounds)
-            tables["retrieval"] = retrieval_table(results["retrieve"], archives)
+            results["retrieve"] = retrieving(archives, chosen.rounds, chosen.at_once, is_cold=chosen.cold)
+            how = "retrieval" + f" by {chosen.at_once}" * (chosen.at_once > 1) + " cold" * chosen.cold
+            tables[how] = retrieval_table(results["retrieve"], archives)
         if "find" in chosen.parts:
             # a linear index of a fixed size is no archive for so many
             able = {name: archive for name, archive in archives.items() if name != "dcmqrscp"}

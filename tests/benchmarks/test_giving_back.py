@@ -19,6 +19,7 @@ from benchmarks.giving_back import query_table, retrieval_table, retrieving, sto
 from benchmarks.objects import uid
 from benchmarks.sender import Failed
 from benchmarks.studies import QUERIES, finding, many_studies
+from sdcc.archive.cached import is_answered, read_cached
 
 from ..interop.server import running
 
@@ -124,6 +125,38 @@ def test_both_programs_get_the_series_from_sdcc():
     found = retrieving({"sdcc": GivingSDCC}, 1)
     assert set(found) == {"sdcc getscu", "sdcc movescu"}
     assert all(len(seconds) == 1 and seconds[0] > 0 for seconds in found.values())
+
+
+@pytest.mark.usefixtures("few")
+def test_several_at_once_are_one_round():
+    found = retrieving({"sdcc": GivingSDCC}, 2, at_once=3, is_cold=True)
+    assert [len(seconds) for seconds in found.values()] == [2, 2]
+
+
+def test_one_of_several_that_gets_nothing_is_no_result(monkeypatch, dcmtk):
+    dcmtk("storescp")
+    asked = []
+
+    def retrieve(program, receiver, keys):
+        asked.append(keys)
+        if len(asked) == 2:
+            raise Failed("it did not come")
+
+    monkeypatch.setattr(giving_back, "_retrieve", retrieve)
+    with pytest.raises(Failed, match="it did not come"):
+        retrieving({"sdcc": GivingSDCC}, 1, at_once=3)
+
+
+def test_what_is_forgotten_is_not_in_memory(tmp_path):
+    path = tmp_path / "directory" / "file"
+    path.parent.mkdir()
+    path.write_bytes(bytes(100_000))
+    with path.open("rb") as file:
+        if not is_answered(file.fileno()):
+            pytest.skip("this disk does not tell what the kernel has in memory")
+        assert len(read_cached(file.fileno(), 0, 100_000)) == 100_000
+        giving_back._forget(tmp_path)
+        assert read_cached(file.fileno(), 0, 100_000) == b""
 
 
 @pytest.mark.parametrize("program", ["getscu", "movescu"])
