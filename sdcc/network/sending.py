@@ -86,8 +86,7 @@ class Sender:
 
         Without this, what answers the peer would be held up by what was sent before it was waited for.
         """
-        if self._next_turn is None:
-            self._left = TURN
+        self._left = TURN
 
     def end(self, cause: str) -> None:
         """The association is gone: whoever waits is told so, in words that name no peer."""

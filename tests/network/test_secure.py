@@ -12,13 +12,14 @@ from twisted.internet.address import IPv4Address
 
 from sdcc.config import TLS, Access
 from sdcc.interfaces import Ending, Outcome
+from sdcc.network.exchange import REQUEST_SHARE, TURN
 from sdcc.network.protocol import READ_SIZE
 from sdcc.network.security import security
 from sdcc.tls import NotUsable
 from sdcc.upper_layer.pdu import Abort, AssociateAC, ReleaseRP, ReleaseRQ
 
 from ..certificates import NOW, Authority, give_no_version
-from .calls import Awaited
+from .calls import STORE, Awaited
 from .recording import Recorder, observers
 from .test_watching import end
 from .tls import Far, context, reloaded
@@ -346,6 +347,37 @@ def test_the_socket_is_read_in_large_pieces_as_soon_as_there_is_an_association(o
     far = open_port.connect().shake()
     far.send(build.request())
     assert far.transport.bufferSize == READ_SIZE
+
+
+def test_requests_in_many_records_are_served_in_many_turns(open_port, build):
+    """As those in one piece are: else a burst of them would hold up everybody."""
+    far = open_port.connect().shake()
+    far.send(build.request())
+    far.received()
+    for _ in range(300):
+        far.tls.write(build.echo())
+    far.protocol.dataReceived(far._out.read())
+    answered = sum(map(len, far.received()))
+    assert answered <= TURN / REQUEST_SHARE
+    open_port.world.clock.advance(0)
+    assert sum(map(len, far.received())) == 300 - answered
+
+
+def test_answers_ahead_are_heard_in_one_turn(open_port, build):
+    """They do not let more be sent than one does: here they are aborted for."""
+
+    async def many(talk):
+        while True:
+            await talk.requests.request(3, STORE, build.chunks(bytes(700 << 10)))
+
+    open_port.world.retrieve.script = many
+    far = open_port.connect(address="127.0.0.1").shake()
+    far.send(build.asking(), build.get())
+    assert len(far.read()) > 700 << 10
+    for number in range(1, 20):
+        far.tls.write(build.answer(replace(STORE, message_id=number)))
+    far.protocol.dataReceived(far._out.read())
+    assert len(far.read()) < 2 << 20
 
 
 def test_who_does_not_read_answers_is_read_from_no_more(open_port, build):
