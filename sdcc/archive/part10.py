@@ -25,7 +25,7 @@ _GROUP_LENGTH_OFFSET = len(PREAMBLE) + len(PREFIX)
 #: The group length, which these first bytes of a file end with, counts what follows them.
 COUNTED_FROM = _GROUP_LENGTH_OFFSET + _GROUP_LENGTH.size
 
-#: Bytes that come before the Data Set in a file of :func:`file_head`, at most.
+#: A file of :func:`file_head` has fewer bytes before its Data Set.
 LONGEST_HEAD = 1024
 
 #: The VRs of group 0002 whose elements have the header of OB.

@@ -177,9 +177,9 @@ class _File:
         end = start + size
         # It must end there, which is to be seen before anything of it is given.
         if size <= SMALL:
-            is_so = len(block) == end
+            is_so = len(block) == end < LONGEST_HEAD + size
         else:
-            is_so = start < len(block) == BLOCK and len(self._fs.read_cached(file, end - 1, 2)) == 1
+            is_so = start < len(block) and len(self._fs.read_cached(file, end - 1, 2)) == 1
         if not is_so:
             return None
         self._begin_at(start, end)

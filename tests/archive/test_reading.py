@@ -223,6 +223,22 @@ def test_a_file_in_memory_that_is_not_of_the_size_that_was_received(cached, rece
     assert store.disk.called("close") == [file.path] * 2
 
 
+@pytest.mark.parametrize("longer", [1, 2, 5000])
+@pytest.mark.parametrize("size", [10_000, SMALL])
+def test_a_file_with_the_longest_head_that_became_longer_is_not_given(
+    cached, received, threads, size, longer
+):
+    """Where one read has all that is wanted, and cannot see that it is not the end."""
+    store, file, _ = cached(received, 10)
+    rest = LONGEST_HEAD - COUNTED_FROM
+    head = b"".join((bytes(128), b"DICM\2\0\0\0UL\4\0", rest.to_bytes(4, "little"), bytes(rest)))
+    (store.root / file.path).write_bytes(head + bytes(size + longer))
+    first = ensureDeferred(anext(store.objects.read(file.path, size)))
+    threads.run_all()
+    assert first.result.check(OSError)
+    first.addErrback(lambda _: None)
+
+
 def test_a_large_file_in_memory_that_became_longer_is_not_begun(cached, received, build, threads):
     """What was begun could be ended only by an abort, with all that is to come."""
     store, file, _ = cached(received, SMALL + 4 * BLOCK)
