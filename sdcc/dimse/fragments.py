@@ -170,7 +170,7 @@ class Cutter:
     ) -> Iterator[Pieces]:
         """Like :meth:`add`, but several PDUs at once: as many as `length` bytes hold, and one at least.
 
-        What is given is to be sent before the next is asked for: nothing of the chunk is copied.
+        What is given is to be sent before the next is asked for: its pieces are slices of the chunk.
 
         :param before: goes with the first of them, or alone.
         :param is_last: whether the chunk is the last: then the last PDU is among them.
@@ -191,9 +191,10 @@ class Cutter:
                     pieces = []
                 pieces += (header, view[start : start + room])
             view = view[starts[-1] + room :]
-        rest += view
         if is_last:
-            pieces += (self._header(len(rest), is_last=True), rest)
+            pieces += (self._header(len(rest) + len(view), is_last=True), rest, view)
+        else:
+            rest += view  # of what may be the last of it, no more than one fragment
         if pieces:
             yield pieces
 

@@ -328,6 +328,16 @@ def test_what_is_cut_piece_by_piece_goes_out_as_soon_as_it_is_known_not_to_be_th
     assert (control, sent + data) == (2, given_)
 
 
+def test_a_chunk_that_is_all_of_a_data_set_goes_out_in_slices():
+    """Only the headers are bytes of their own."""
+    chunk = bytes(1000)
+    for room in (300, 1000, 2000):
+        [pieces] = Cutter(5, is_command=False, room=room).portions(chunk, 10_000, is_last=True)
+        slices = [piece for piece in pieces if isinstance(piece, memoryview)]
+        assert all(piece.obj is chunk for piece in slices)
+        assert sum(map(len, slices)) == 1000
+
+
 @given(
     st.lists(st.binary(max_size=40)),
     st.integers(8, 60),
