@@ -24,8 +24,9 @@ from sdcc.upper_layer.pdu import Pieces
 
 #: Bytes of answers that a peer may leave unread before it is read from no more.
 UNREAD_LIMIT = 64 * 1024
-#: Bytes that are given to the socket in one call. Twisted's own are 128 KiB, which the longest PDU of many
-#: peers is with its header over by six: these six would cost a turn of the reactor for each PDU.
+#: Bytes of what has waited that are given to the socket in one call. Twisted's own are 128 KiB, which the
+#: longest PDU of many peers is with its header over by six: these six would cost a turn of the reactor for
+#: each PDU.
 SEND_LIMIT = 1024 * 1024
 #: The most pieces of one call, on Linux and elsewhere.
 IOV_MAX = 1024
@@ -51,6 +52,7 @@ class TCPTransport(Pausable, TypingProtocol):
     def loseConnection(self) -> None: ...
     def abortConnection(self) -> None: ...
     def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
     def setTcpNoDelay(self, enabled: bool) -> None: ...
     def setTcpKeepAlive(self, enabled: bool) -> None: ...
     def getPeer(self) -> IAddress: ...
@@ -107,8 +109,8 @@ class Connection(Protocol):
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self._secured = ISecured(self.transport, None)
-        socket = self.transport if self._secured is None else self._secured.socket
-        self._descriptor = cast("Descriptor | None", IWriteDescriptor(socket, None))
+        tcp = self.transport if self._secured is None else self._secured.tcp
+        self._descriptor = cast("Descriptor | None", IWriteDescriptor(tcp, None))
         self.transport.SEND_LIMIT = SEND_LIMIT
         self.perform(self.association.transport_opened())
 
@@ -167,9 +169,15 @@ class Connection(Protocol):
         elif effect is Effect.STOP_ARTIM:
             self._stop_artim()
         elif effect is Effect.CLOSE_TRANSPORT:
-            self.transport.loseConnection()
+            self.lose()
             if self._closing is None:  # what the peer does not read would keep the connection for ever
                 self._closing = self._clock.callLater(self._artim_timeout, self.transport.abortConnection)
+
+    def lose(self) -> None:
+        """Close as soon as everything is sent."""
+        if self._secured is None:  # TLS sees to this by itself
+            self.transport.unregisterProducer()  # which would be asked for more first, and give nothing
+        self.transport.loseConnection()
 
     def _stop_artim(self) -> None:
         if self._artim is not None and self._artim.active():

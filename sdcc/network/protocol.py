@@ -352,7 +352,7 @@ class AcceptorProtocol(Connection):
     def drained(self) -> None:
         self.abort(self._parting, Ending.STOPPING)
         self._flow.close()  # what had come before may yet say that the association is over
-        self.transport.loseConnection()
+        self.lose()
 
     def _described(self, performance: Performance) -> str:
         """`C-STORE CT 1.2.3`: the request, a few letters for its SOP Class, its instance."""

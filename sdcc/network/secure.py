@@ -60,7 +60,7 @@ class SecureTransport(TLSMemoryBIOProtocol):
     _first_byte: int | None = None
 
     @property
-    def socket(self) -> TCPTransport:
+    def tcp(self) -> TCPTransport:
         return self.transport
 
     @property

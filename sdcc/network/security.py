@@ -25,7 +25,7 @@ from sdcc.lean import let_in
 class ISecured(Interface):
     """What a transport that is TLS can tell beyond those that are not."""
 
-    socket = Attribute("TCPTransport: what is under it")
+    tcp = Attribute("TCPTransport: what is under it")
     peer_name = Attribute(
         "str: the Common Name in the peer's certificate; empty: it has shown none; to be asked while the "
         "connection stands"

@@ -160,14 +160,17 @@ class Transport(StringTransport):
 
     def write(self, data: bytes) -> None:
         super().write(data)
-        if self.unread_limit is not None and self.io.tell() > self.unread_limit:
+        if self.unread_limit is not None and self.io.tell() > self.unread_limit and self.producer:
             self.producer.pauseProducing()
 
     def clear(self) -> None:
         was_full = self.unread_limit is not None and self.io.tell() > self.unread_limit
         super().clear()
-        if was_full:
+        if was_full and self.producer:
             self.producer.resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass

@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IWriteDescriptor
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import MemoryReactor, StringTransport
 from zope.interface import implementer
 
-from sdcc.network.connection import Connection
+from sdcc.network.connection import UNREAD_LIMIT, Connection
 from sdcc.network.security import ISecured
 from sdcc.upper_layer.association import Association
-from sdcc.upper_layer.machine import Role
+from sdcc.upper_layer.machine import Effect, Role
+
+
+class Connected:
+    """What TCP alone has."""
+
+    def setTcpNoDelay(self, enabled):
+        pass
+
+    def setTcpKeepAlive(self, enabled):
+        pass
+
+
+class Paused:
+    """A producer, and whether it is."""
+
+    is_paused = False
+
+    def pauseProducing(self):
+        self.is_paused = True
+
+    def resumeProducing(self):
+        self.is_paused = False
 
 
 @implementer(IWriteDescriptor)
-class Socket(StringTransport):
+class Socket(Connected, StringTransport):
     """A transport that the reactor would have write, and what was asked of it and of its socket."""
 
     bufferSize = 123
@@ -39,12 +63,6 @@ class Socket(StringTransport):
         if isinstance(self.takes, Exception):
             raise self.takes
         return min(self.takes, sum(map(len, pieces)))
-
-    def setTcpNoDelay(self, enabled):
-        pass
-
-    def setTcpKeepAlive(self, enabled):
-        pass
 
     def write(self, data):
         self.asked.append((data, self.bufferSize))
@@ -104,7 +122,7 @@ class TLS(Socket):
 
     def __init__(self):
         super().__init__(takes=100)
-        self.socket = Socket(takes=100)
+        self.tcp = Socket(takes=100)
 
     def why(self, reason):
         return "the peer speaks no TLS"
@@ -117,16 +135,16 @@ def test_nothing_goes_past_tls(connection):
     connection.perform([b"answer"])
     assert connection.is_secure
     assert tls.asked == [(b"answer", 64 * 1024)], "given to TLS, which encrypts it"
-    assert tls.socket.asked == ["now"]
+    assert tls.tcp.asked == ["now"]
 
 
 def test_a_socket_that_is_to_be_closed_under_tls_is_left_to_the_reactor(connection):
     """TLS closes it by itself where the peer has ended the stream."""
     tls = TLS()
     connection.makeConnection(tls)
-    tls.socket.disconnecting = True
+    tls.tcp.disconnecting = True
     connection.perform([b"late"])
-    assert tls.socket.asked == []
+    assert tls.tcp.asked == []
 
 
 def test_what_waits_goes_first(connection):
@@ -160,6 +178,36 @@ def test_what_comes_after_the_close_was_asked_for_is_left_to_the_reactor(connect
     socket.loseConnection()
     connection.perform([b"late"])
     assert socket.asked == [(b"late", 64 * 1024)]
+
+
+class Full(Connected, FileDescriptor):
+    """Twisted's own, whose socket takes nothing until it is told to."""
+
+    takes = 0
+
+    def writeSomeData(self, data):
+        return min(self.takes, len(data))
+
+    def sendmsg(self, pieces):
+        raise BlockingIOError
+
+    def abortConnection(self):
+        raise AssertionError("it is closed before")
+
+
+def test_who_closes_has_no_producer_that_would_be_asked_for_more(connection):
+    """Twisted asks a producer that is paused before it closes, and never again if that gives nothing."""
+    full = Full(MemoryReactor())
+    full.socket = full
+    full.connected = True
+    full.registerProducer(producer := Paused(), True)
+    connection.makeConnection(full)
+    connection.perform([bytes(UNREAD_LIMIT + 1)])
+    assert producer.is_paused
+    connection.perform([Effect.CLOSE_TRANSPORT])
+    assert full.doWrite() is None
+    full.takes = sys.maxsize
+    assert full.doWrite() is CONNECTION_DONE
 
 
 def test_a_pdu_of_128_kib_goes_out_in_one_call_with_its_header(connection):
