@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self, cast
 
 from twisted.internet.defer import Deferred
@@ -253,16 +253,15 @@ class Outgoing:
         )
 
     def _request(self, found: Found) -> StoreRequest:
-        request = StoreRequest(
+        ae_title, message_id = self._originator or (None, None)
+        return StoreRequest(
             message_id=1,
             affected_sop_class_uid=found.sop_class_uid,
             affected_sop_instance_uid=found.sop_instance_uid,
             priority=self._priority,
+            move_originator_ae_title=ae_title,
+            move_originator_message_id=message_id,
         )
-        if self._originator is None:
-            return request
-        ae_title, message_id = self._originator
-        return replace(request, move_originator_ae_title=ae_title, move_originator_message_id=message_id)
 
     def _tell(self, found: Found, reason: str) -> None:
         """Who asked has the whole list."""
