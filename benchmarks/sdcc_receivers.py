@@ -34,10 +34,9 @@ class SDCC(Receiver):
     @classmethod
     def version(cls):
         words = (
-            "import importlib.util, platform, sqlite3, sdcc, twisted;"
-            "numpy = ', with NumPy' if importlib.util.find_spec('numpy') else '';"
+            "import platform, sqlite3, sdcc, twisted;"
             "print(f'SDCC {sdcc.__version__} on Python {platform.python_version()},'"
-            "f' Twisted {twisted.__version__}, SQLite {sqlite3.sqlite_version}{numpy}')"
+            "f' Twisted {twisted.__version__}, SQLite {sqlite3.sqlite_version}')"
         )
         return subprocess.run(
             (cls.python, "-c", words), capture_output=True, text=True, check=True

@@ -1,8 +1,9 @@
 """To be imported before anything else by processes that are to stay lean: the server, and `sdccctl`.
 
-pydicom takes numpy along where it finds it, and the decoders. These processes use nothing of them, and would
-pay with 13 MB, a thread and half a second: they are for those that decode (:mod:`sdcc.conversion`). Twisted
-takes OpenSSL along, for 14 MB: who has a use for it calls :func:`let_in`. What is there already stays.
+pydicom takes along what it finds of numpy, Pillow and decoders. These processes use nothing of it, and would
+pay with 13 MB, a thread and half a second for numpy, and with 20 MB for Pillow and GDCM where they are: it is
+for those that decode (:mod:`sdcc.conversion`). Twisted takes OpenSSL along, for 14 MB: who has a use for it
+calls :func:`let_in`. What is there already stays.
 """
 
 from __future__ import annotations
@@ -21,5 +22,6 @@ def let_in(name: str) -> None:
 
 
 if "pydicom" not in sys.modules:
-    _keep_away("numpy")
+    for _name in ("numpy", "PIL", "gdcm", "jpeg_ls"):
+        _keep_away(_name)
 _keep_away("OpenSSL")

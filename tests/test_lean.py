@@ -27,6 +27,16 @@ def test_the_server_imports_neither_numpy_nor_a_decoder_nor_what_only_some_confi
     assert imported("sdcc.tap") == "[]"
 
 
+@pytest.mark.parametrize("name", ["PIL", "gdcm", "jpeg_ls"])
+def test_the_server_does_not_import_what_somebody_else_has_installed(tmp_path, monkeypatch, name):
+    (tmp_path / f"{name}.py").write_text("open(__file__ + '.imported', 'w').close(); raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    imported("sdcc.tap")
+    assert not (tmp_path / f"{name}.py.imported").exists()
+    imported("pydicom.pixels, pydicom.pixel_data_handlers.jpeg_ls_handler")
+    assert (tmp_path / f"{name}.py.imported").exists(), "as pydicom does by itself"
+
+
 def test_the_server_imports_openssl_where_tls_is_configured_alone():
     assert imported("sdcc.tap, twisted.internet.reactor", "OpenSSL", "cryptography") == "[]"
     program = """
