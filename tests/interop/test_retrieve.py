@@ -58,12 +58,13 @@ def configuration(index, ports):
 @pytest.fixture(scope="module")
 def rows(server, dcmtk):
     """What is registered when storescu has sent a file in each Transfer Syntax, and a series."""
+    before = server.instances()
     for option, name, _ in SENT.values():
         sent = run(
             *(dcmtk("storescu"), "-R", option, "-aec", "SDCC", "127.0.0.1", server.port, str(FILES / name))
         )
         assert sent.returncode == 0, sent.stderr
-    return server.instances()
+    return {uid: row for uid, row in server.instances().items() if uid not in before}
 
 
 @pytest.fixture(scope="module")
