@@ -51,6 +51,10 @@ class Transport(StringTransport):
     def setTcpKeepAlive(self, enabled: bool) -> None:
         pass
 
+    def unregisterProducer(self) -> None:
+        """Whether there is one or not."""
+        self.producer = None
+
 
 class Echo:
     """A peer that answers as it is told."""

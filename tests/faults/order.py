@@ -13,6 +13,8 @@ from ..interop.wire import P_DATA, PDU, STATUS, elements
 
 SYNCS = ("fsync", "fdatasync")
 WRITES = ("write", "writev", "pwrite64")
+#: Bytes to a socket: SDCC's, and those of PostgreSQL's client.
+SENDS = ("sendto", "sendmsg")
 #: What is to be traced. Not every architecture has all of them.
 CALLS = (
     "open",
@@ -25,7 +27,7 @@ CALLS = (
     "unlinkat",
     *WRITES,
     *SYNCS,
-    "sendto",
+    *SENDS,
 )
 STORE_RSP = 0x8001
 FRAME_HEADER = 24
@@ -48,7 +50,7 @@ class Order:
         self.links, self.answers = defaultdict(list), defaultdict(list)
         self._unlinks = []
         self._read([call for call in calls if call.has_succeeded])
-        sends = (call for call in calls if call.name == "sendto" and f":{port}->" in call.file)
+        sends = (call for call in calls if call.name in SENDS and f":{port}->" in call.file)
         for moment, answer in successes(sends):
             self.answers[answer[0x1000]].append(moment)
 
@@ -178,7 +180,7 @@ class PostgreSQLCommits:
 
     def of(self, token, after):
         for statement in self._calls:
-            if statement.name == "sendto" and statement.begun > after and token in statement.data:
+            if statement.name in SENDS and statement.begun > after and token in statement.data:
                 return self._done(statement)
         return None
 

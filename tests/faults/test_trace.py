@@ -46,6 +46,20 @@ LINES = {
             ended=0,
         ),
     ),
+    "pieces-to-a-socket": (
+        f'7 sendmsg(11<{PEER}>, {{msg_name=NULL, msg_iov=[{{iov_base="\\x04", iov_len=1}}, '
+        f'{{iov_base="\\x22\\x2c", iov_len=2}}], msg_iovlen=2, msg_controllen=0, msg_flags=0}}, 0) = 3',
+        Call(
+            name="sendmsg",
+            file=PEER,
+            strings=(b"\4", b'",'),
+            arguments=f'11<{PEER}>, {{msg_name=NULL, msg_iov=[{{iov_base="\\x04", iov_len=1}}, '
+            f'{{iov_base="\\x22\\x2c", iov_len=2}}], msg_iovlen=2, msg_controllen=0, msg_flags=0}}, 0',
+            result=3,
+            begun=0,
+            ended=0,
+        ),
+    ),
     "several-buffers": (
         f'7 writev(9<{A}>, [{{iov_base="\\x01"..., iov_len=8}}, {{iov_base="\\x02", iov_len=1}}], 2) = 9',
         Call(

@@ -170,6 +170,7 @@ class Transport(StringTransport):
             self.producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
+        """Whether there is one or not."""
         self.producer = None
 
     def setTcpNoDelay(self, enabled: bool) -> None:

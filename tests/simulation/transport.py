@@ -131,6 +131,10 @@ class Transport:
         assert streaming
         self._producer = producer
 
+    def unregisterProducer(self) -> None:
+        self._producer = None
+        self._is_producer_paused = False
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass
 
