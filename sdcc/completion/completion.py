@@ -115,10 +115,14 @@ class Completion:
             self._call = self._clock.callLater(rest, self._come_back)
 
     async def _look_now_and_then(self) -> None:
+        # What the process before left behind may not have been quiet for long enough at the first look.
+        pause = min(INTERVAL, self._stable_after + LEEWAY)
         while not self._is_stopping:
             is_done = await self._look()
             if not self._is_stopping:
-                await self._pauses.rest(INTERVAL if is_done else RETRY)
+                await self._pauses.rest(pause if is_done else RETRY)
+            if is_done:
+                pause = INTERVAL
 
     async def _look(self) -> bool:
         """Look through the index; False: it is away."""

@@ -141,6 +141,21 @@ def test_what_a_process_left_behind_is_found_at_the_next_start(bench: Any) -> No
     stop(bench)
 
 
+def test_what_is_not_quiet_yet_at_the_start_is_found_when_it_is(bench: Any) -> None:
+    """And not a minute later: the process that received it has been replaced at once."""
+    bench.completion._stable_after = 5.0
+    bench.states.received["1.9"] = bench.time.now()
+    bench.completion.start()
+    bench.time.pass_by(5)
+    assert bench.states.asked == []
+    bench.time.pass_by(LEEWAY)
+    assert bench.states.asked == [["1.9"]]
+    bench.states.received["1.10"] = bench.time.now()
+    bench.time.pass_by(INTERVAL - 1)
+    assert bench.states.asked == [["1.9"]], "from then on it is looked for now and then"
+    stop(bench)
+
+
 def test_what_nobody_tells_of_is_found_now_and_then(bench: Any) -> None:
     bench.completion.start()
     bench.states.received["1.9"] = bench.time.now()
