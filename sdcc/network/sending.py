@@ -84,7 +84,7 @@ class Sender:
     def heard(self) -> None:
         """Something of the peer's was read: that is a turn of the reactor, in which others have had theirs.
 
-        Without this, what answers the peer would be held up by what was sent before it was waited for.
+        Without this, what is sent next would be held up by what was sent before the peer answered.
         """
         self._left = TURN
 
